@@ -1,0 +1,220 @@
+//! Layer 3: the one-shot handle by which a suspended coroutine is resumed.
+//!
+//! The states and arrows of the word that decides who may resume are in `task/word.rs`. A continuation names one
+//! generation of that word, and the slot in the suspended frame that the resumer fills once it has claimed it.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::task::queue::Queue;
+use crate::task::wait::Here;
+use crate::task::word::{Generation, Phase, Withdrawal, Woken};
+use crate::task::{CANCEL_HANDLER, Task, TaskRef, current, waiter};
+
+/// Where the resumer puts what it brings. It stands in the suspended frame.
+#[derive(Debug)]
+struct Slot<T>(UnsafeCell<Option<Result<T>>>);
+
+/// The right to resume one suspension of one coroutine, once.
+///
+/// Made by [`suspend_coroutine`](crate::suspend_coroutine) and
+/// [`suspend_cancellable_coroutine`](crate::suspend_cancellable_coroutine). It may be sent to any thread if `T` may; the
+/// coroutine goes on in its own thread, never inside the call that resumes it. Resuming consumes it, so a second resume
+/// does not compile. Dropped without being resumed, it fails its coroutine with an error that names the suspension
+/// point. Resuming a coroutine that was cancelled meanwhile drops the value and does nothing.
+pub struct Continuation<T> {
+    task: TaskRef,
+    generation: Generation,
+    slot: *const Slot<T>,
+    // Contravariant: it takes a `T`, it never gives one.
+    takes: PhantomData<fn(T)>,
+}
+
+// SAFETY: resuming moves a `T` to the coroutine's thread; the slot is written only by whoever claimed the word.
+unsafe impl<T: Send> Send for Continuation<T> {}
+// SAFETY: through a shared reference one can only ask for the state and add a handler, which is `Send`.
+unsafe impl<T: Send> Sync for Continuation<T> {}
+
+impl<T> Continuation<T> {
+    /// Resumes the coroutine with a value.
+    pub fn resume(self, value: T) {
+        self.resume_with(Ok(value));
+    }
+
+    /// Resumes the coroutine with an error, which its suspending call returns.
+    pub fn resume_with_error(self, error: impl Into<Error>) {
+        self.resume_with(Err(error.into()));
+    }
+
+    /// Resumes the coroutine with a result, which its suspending call returns.
+    pub fn resume_with(self, result: Result<T>) {
+        self.hand_over(result);
+        // The suspension is over, one way or the other; `drop` finds nothing left to claim.
+    }
+
+    /// Whether the coroutine still waits for this continuation.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.task.word.is_waiting(self.generation)
+    }
+
+    /// Whether the wait was ended by a cancellation that the coroutine has not met yet.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.task.word.is_cancelled(self.generation)
+    }
+
+    fn hand_over(&self, result: Result<T>) {
+        let here = current::home();
+        let task: &Task = &self.task;
+        let inside = here.is_some_and(|home| std::ptr::eq(home.local.current.get(), task));
+        let claimed = if inside {
+            task.word.claim_local(self.generation)
+        } else {
+            task.word.claim_value(self.generation)
+        };
+        if !claimed {
+            return;
+        }
+        // SAFETY: the claim gives us the slot, which stands until the coroutine is handed back (R3).
+        unsafe { *(*self.slot).0.get() = Some(result) };
+        if !inside {
+            let chain = Queue::new();
+            // SAFETY: claimed by us, so in no queue.
+            unsafe { chain.push(task) };
+            waiter::hand_back(&chain);
+        }
+    }
+
+    /// Calls `handler` with the cause if the wait is ended by a cancellation: on the canceller's thread, before the
+    /// coroutine itself sees it. If the wait has ended so already, calls it at once. One handler may be set; it is
+    /// dropped when the coroutine is resumed.
+    ///
+    /// The handler must not suspend. A panic in it is reported, and nothing else.
+    ///
+    /// # Panics
+    ///
+    /// If a handler was set already.
+    pub fn invoke_on_cancellation(&self, handler: impl FnOnce(&Error) + Send + 'static) {
+        let task: &Task = &self.task;
+        if self.is_active() {
+            let stored = task.with_extras(|extras| match &extras.cancel_handler {
+                Some((generation, _)) if *generation == self.generation => false,
+                _ => {
+                    extras.cancel_handler = Some((self.generation, Box::new(handler)));
+                    true
+                }
+            });
+            assert!(stored, "a continuation takes one cancellation handler");
+            // ORDERING: seq-cst, before the look at the word below; the canceller claims the word, then looks for the bit.
+            task.value.fetch_or(CANCEL_HANDLER, Ordering::SeqCst);
+            if !self.is_cancelled() {
+                return;
+            }
+            let taken = task.with_extras(|extras| {
+                let mine = matches!(&extras.cancel_handler, Some((g, _)) if *g == self.generation);
+                if mine {
+                    extras.cancel_handler.take()
+                } else {
+                    None
+                }
+            });
+            if let Some((_, handler)) = taken {
+                run_now(task, handler);
+            }
+        } else if self.is_cancelled() {
+            run_now(task, Box::new(handler));
+        }
+    }
+}
+
+fn run_now(task: &Task, handler: crate::task::CancelHandler) {
+    let cause = Error::cancelled_by(task.id);
+    if let Err(panic) = current::closed(move || handler(&cause)) {
+        crate::task::report::handler_panicked("a cancellation handler", panic);
+    }
+}
+
+impl<T> Drop for Continuation<T> {
+    fn drop(&mut self) {
+        if self.is_active() {
+            let (point, _) = self.task.point();
+            let what = point.map_or_else(String::new, |point| format!(" ({point})"));
+            self.hand_over(Err(Error::msg(format!(
+                "a continuation was dropped without being resumed{what}"
+            ))));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Continuation<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (point, _) = self.task.point();
+        f.debug_struct("Continuation")
+            .field("coroutine", &self.task)
+            .field("waits_for", &point)
+            .field("active", &self.is_active())
+            .finish()
+    }
+}
+
+/// Suspends the running task around `block`, which arranges the resumption. The caller has checked for cancellation and
+/// has marked the suspension point.
+pub(crate) fn suspend<T>(
+    here: &Here,
+    cancellable: bool,
+    block: impl FnOnce(Continuation<T>) -> Result<()>,
+) -> Result<T> {
+    let generation = here.prepare()?;
+    let task = here.task();
+    let slot = Slot(UnsafeCell::new(None));
+    let continuation = Continuation {
+        task: TaskRef::new(task),
+        generation,
+        slot: &raw const slot,
+        takes: PhantomData,
+    };
+    here.publish(generation, cancellable);
+    let arranged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block(continuation)));
+    if !matches!(arranged, Ok(Ok(()))) {
+        give_up(here, generation);
+        drop_handler(task);
+        match arranged {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+    let woken = here.park(generation, cancellable, || ());
+    drop_handler(task);
+    match woken {
+        Woken::Cancelled => Err(here.cancelled()),
+        Woken::Value => slot
+            .0
+            .into_inner()
+            .expect("whoever claims with a value has stored it"),
+    }
+}
+
+/// Ends a suspension whose block has failed: takes the word back, or waits for the one who has claimed it.
+#[cold]
+fn give_up(here: &Here, generation: Generation) {
+    let task = here.task();
+    if task.word.abandon(generation) == Withdrawal::Claimed {
+        if task.word.phase() != Phase::Local {
+            here.switch_out();
+        }
+        let _ = task.word.settle();
+    }
+}
+
+fn drop_handler(task: &Task) {
+    if task.value.load(Ordering::Relaxed) & CANCEL_HANDLER != 0 {
+        let handler = task.with_extras(|extras| extras.cancel_handler.take());
+        task.value.fetch_and(!CANCEL_HANDLER, Ordering::Relaxed);
+        let _ = current::closed(|| drop(handler));
+    }
+}

@@ -1,0 +1,180 @@
+//! Layer 2: a switched stack that suspends and resumes. The only module that knows corosensei.
+//!
+//! A started coroutine is a [`Header`] at the top of its stack's slot:
+//!
+//! ```text
+//! [ guard | ... frames grow down ... | entry | parent link | HEADER | colour ] end of the slot
+//!                                                           ^ base of corosensei's stack
+//! ```
+//!
+//! The header holds what a resume needs (the coroutine object, the yielder) in one cache line, beside the parent link
+//! that the switch itself touches. It knows the task it runs only as an address: what a task is comes later, in a
+//! higher layer.
+//!
+//! Roles: the *owner thread* resumes, the *coroutine* suspends; both are one thread (R1), so nothing here is atomic.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use corosensei::stack::StackPointer;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::stack::{Stack, StackSize};
+
+/// The bounds that corosensei is told; the memory itself is owned by the header.
+#[derive(Debug)]
+struct Bounds {
+    base: StackPointer,
+    limit: StackPointer,
+}
+
+// SAFETY: the bounds describe a slot with a guard at its low end and at least 64 KiB, owned by the header that stands
+// right above `base`; `base` is 64-byte aligned.
+unsafe impl corosensei::stack::Stack for Bounds {
+    fn base(&self) -> StackPointer {
+        self.base
+    }
+
+    fn limit(&self) -> StackPointer {
+        self.limit
+    }
+}
+
+type Raw = Coroutine<(), (), (), Bounds>;
+
+/// What stands at the top of a started coroutine's stack.
+#[repr(C, align(64))]
+pub(crate) struct Header {
+    raw: ManuallyDrop<Raw>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    /// The task that runs on this stack, as an address.
+    task: Cell<*const ()>,
+    size: StackSize,
+}
+
+const _: () = assert!(size_of::<Header>() == 64, "a header is one cache line");
+
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Header")
+            .field("task", &self.task.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Header {
+    /// The task that runs on this stack.
+    #[inline(always)]
+    pub(crate) fn task(&self) -> *const () {
+        self.task.get()
+    }
+
+    /// Gives the stack to another task.
+    #[inline(always)]
+    pub(crate) fn set_task(&self, task: *const ()) {
+        self.task.set(task);
+    }
+}
+
+/// The size class of the stack that a header stands on.
+///
+/// # Safety
+///
+/// The header has not been reclaimed.
+#[inline]
+pub(crate) unsafe fn stack_size(header: NonNull<Header>) -> StackSize {
+    // SAFETY: alive, says the caller; the size is never written after `create`.
+    unsafe { (*header.as_ptr()).size }
+}
+
+/// Where the header of a stack with this top stands.
+pub(crate) fn header_of(top: *mut u8) -> *const Header {
+    top.wrapping_sub(size_of::<Header>()).cast()
+}
+
+/// Prepares a coroutine on `stack` that will call `entry` with its header when it is first resumed.
+///
+/// # Safety
+///
+/// - `entry` does not unwind, and returns only when nothing on the stack is needed any more.
+/// - The header is resumed, and at the end reclaimed, by one thread only (R1, R3).
+#[inline]
+pub(crate) unsafe fn create(
+    stack: Stack,
+    task: *const (),
+    entry: unsafe fn(NonNull<Header>),
+) -> NonNull<Header> {
+    let top = stack.top();
+    let place: *mut Header = top.as_ptr().wrapping_sub(size_of::<Header>()).cast();
+    let base = StackPointer::new(place as usize).expect("a stack is never at address zero");
+    let limit = StackPointer::new(stack.limit().as_ptr() as usize)
+        .expect("a stack is never at address zero");
+    let address = place as usize;
+    let body = move |yielder: &Yielder<(), ()>, (): ()| {
+        let header = place_of(address);
+        // SAFETY: the header was written below, before the first resume, and lives until it is reclaimed.
+        unsafe { header.as_ref() }.yielder.set(yielder);
+        // SAFETY: the caller of `create` vouches for `entry`.
+        unsafe { entry(header) };
+    };
+    // SAFETY: everything that the closure holds is `'static` data; the stack's memory is owned by the header.
+    let raw = unsafe { Raw::with_stack_unchecked(Bounds { base, limit }, body) };
+    let (_, size) = stack.into_raw();
+    let header = Header {
+        raw: ManuallyDrop::new(raw),
+        yielder: Cell::new(std::ptr::null()),
+        task: Cell::new(task),
+        size,
+    };
+    // SAFETY: the slot's top is writable, 64-byte aligned, and ours since `stack` is.
+    unsafe { place.write(header) };
+    // SAFETY: `place` was derived from a non-null stack top.
+    unsafe { NonNull::new_unchecked(place) }
+}
+
+fn place_of(address: usize) -> NonNull<Header> {
+    NonNull::new(std::ptr::with_exposed_provenance_mut(address)).expect("a header is never null")
+}
+
+/// Runs the coroutine until it suspends (false) or ends (true).
+///
+/// # Safety
+///
+/// Called by the owner thread, on a header that has not ended, from outside that coroutine.
+#[inline(always)]
+pub(crate) unsafe fn resume(header: NonNull<Header>) -> bool {
+    // SAFETY: in bounds of a live header; the reference covers `raw` alone, which only the owner thread touches, while
+    // the running coroutine uses the other fields.
+    let raw = unsafe { &mut *std::ptr::addr_of_mut!((*header.as_ptr()).raw) };
+    matches!(raw.resume(()), CoroutineResult::Return(()))
+}
+
+/// Switches from the running coroutine back to whoever resumed it.
+///
+/// # Safety
+///
+/// Called on the very stack that `header` stands on.
+#[inline(always)]
+pub(crate) unsafe fn suspend(header: NonNull<Header>) {
+    // SAFETY: the yielder was stored at the first resume and lives as long as the coroutine.
+    let yielder = unsafe { &*(*header.as_ptr()).yielder.get() };
+    yielder.suspend(());
+}
+
+/// Takes the stack back from a coroutine that has ended.
+///
+/// # Safety
+///
+/// The coroutine has returned, and nobody uses its header afterwards.
+#[inline]
+pub(crate) unsafe fn reclaim(header: NonNull<Header>) -> Stack {
+    // SAFETY: not reclaimed yet.
+    let size = unsafe { stack_size(header) };
+    // SAFETY: it has ended, so its frames and the closure on top are gone; the object is moved out once.
+    let raw = unsafe { ManuallyDrop::take(&mut *std::ptr::addr_of_mut!((*header.as_ptr()).raw)) };
+    let bounds = raw.into_stack();
+    let base = NonNull::new(std::ptr::with_exposed_provenance_mut(bounds.limit.get()));
+    // SAFETY: the parts that `create` took apart, used once more.
+    unsafe { Stack::from_raw(base.expect("a stack is never at address zero"), size) }
+}

@@ -1,0 +1,187 @@
+//! Layer 4: time and readiness of one thread. It resumes, it never schedules.
+//!
+//! Each thread that suspends has a [`Driver`]: a clock, a wheel of timers, and, once a socket has had to wait on a loop or
+//! a worker, a reactor. All of it is touched by its own thread only. A plain thread without a loop has no reactor: it waits for its
+//! one descriptor in `poll(2)`.
+
+pub(crate) mod clock;
+pub(crate) mod delay;
+pub(crate) mod reactor;
+pub(crate) mod source;
+pub(crate) mod wheel;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::RawFd;
+
+use crate::task::home::Home;
+use crate::task::waiter::Waiter;
+use clock::Clock;
+use reactor::Reactor;
+use wheel::Wheel;
+
+/// The time and the readiness of one thread.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) clock: Clock,
+    wheel: RefCell<Wheel>,
+    reactor: RefCell<Option<Reactor>>,
+    /// What a plain thread waits for.
+    watched: Cell<Option<Watched>>,
+}
+
+/// A descriptor in a plain thread's `poll(2)`.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    fd: RawFd,
+    events: i16,
+    waiter: *const Waiter,
+}
+
+/// How long a thread may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Not at all: look, and go on.
+    Not,
+    /// Until something comes, or this moment.
+    Until(Option<u64>),
+}
+
+impl Driver {
+    /// A driver on the system's clock.
+    pub(crate) fn new() -> Self {
+        let clock = Clock::System;
+        let now = clock.now();
+        Self {
+            clock,
+            wheel: RefCell::new(Wheel::new(now)),
+            reactor: RefCell::new(None),
+            watched: Cell::new(None),
+        }
+    }
+
+    /// The driver of a home.
+    ///
+    /// The calling thread owns the home, and whoever gave it the home has stored a driver there (`scheduler`).
+    #[inline]
+    pub(crate) fn of(home: &Home) -> &Driver {
+        let driver = home.local.driver.get().cast::<Driver>();
+        // SAFETY: stored before the home was given to the thread, and freed when the thread ends.
+        unsafe { driver.as_ref() }.expect("a home that is in use has a driver")
+    }
+
+    /// Whether a timer is set.
+    pub(crate) fn has_timers(&self) -> bool {
+        !self.wheel.borrow().is_empty()
+    }
+
+    /// Fires the timers that are due.
+    pub(crate) fn fire_timers(&self) {
+        if self.wheel.borrow().is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        loop {
+            let due = self.wheel.borrow_mut().pop_expired(now);
+            let Some(node) = due else { return };
+            // SAFETY: a node stands in its owner's frame until it was removed or fired; firing it comes first here.
+            unsafe { wheel::TimerNode::fire(node) };
+        }
+    }
+
+    /// Looks at the reactor without waiting.
+    pub(crate) fn poll_reactor(&self, home: &'static Home) {
+        if let Some(reactor) = &mut *self.reactor.borrow_mut() {
+            reactor.poll(home, Sleep::Not);
+        }
+    }
+
+    /// Sleeps until the home is notified, a descriptor is ready or a timer is due, but no longer than until `limit`. The
+    /// caller has announced the sleep and found the inbox empty.
+    pub(crate) fn sleep(&self, home: &'static Home, limit: Option<u64>) {
+        let next = self.wheel.borrow().next_deadline();
+        let until = match (next, limit) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(reactor) = &mut *self.reactor.borrow_mut() {
+            reactor.poll(home, Sleep::Until(until));
+            return;
+        }
+        self.sleep_in_poll(home, until);
+    }
+
+    fn sleep_in_poll(&self, home: &'static Home, until: Option<u64>) {
+        let watched = self.watched.get();
+        let mut fds = [libc::pollfd {
+            fd: -1,
+            events: libc::POLLIN,
+            revents: 0,
+        }; 2];
+        let event = home.event();
+        fds[0].fd = event.unwrap_or(-1);
+        if let Some(watched) = watched {
+            fds[1] = libc::pollfd {
+                fd: watched.fd,
+                events: watched.events,
+                revents: 0,
+            };
+        }
+        // Without an eventfd nobody can wake us: sleep in turns short enough to be hardly noticed.
+        let longest = if event.is_some() {
+            None
+        } else {
+            Some(1_000_000)
+        };
+        wait_for(&mut fds, timeout(until, longest));
+        if fds[0].revents != 0 {
+            home.silence();
+        }
+        if fds[1].revents != 0 {
+            if let Some(watched) = watched {
+                let chain = crate::task::queue::Queue::new();
+                // SAFETY: this very thread waits, so the node stands in its frame; it is in no other list.
+                if unsafe { Waiter::claim(watched.waiter, &chain) } {
+                    crate::task::waiter::hand_back(&chain);
+                }
+                self.watched.set(None);
+            }
+        }
+    }
+
+    /// Whether the thread has a reactor.
+    pub(crate) fn has_reactor(&self) -> bool {
+        self.reactor.borrow().is_some()
+    }
+}
+
+/// The time from now until `until`, no longer than `longest`, for the system call.
+fn timeout(until: Option<u64>, longest: Option<u64>) -> Option<libc::timespec> {
+    let nanos = match (
+        until.map(|until| until.saturating_sub(clock::now())),
+        longest,
+    ) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }?;
+    Some(libc::timespec {
+        tv_sec: (nanos / 1_000_000_000) as libc::time_t,
+        tv_nsec: (nanos % 1_000_000_000) as libc::c_long,
+    })
+}
+
+/// Waits in `ppoll(2)`, whose timeout counts nanoseconds. An interrupted wait returns early, which is harmless: the caller
+/// looks again.
+fn wait_for(fds: &mut [libc::pollfd], timeout: Option<libc::timespec>) {
+    let timeout = timeout
+        .as_ref()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the array and the timeout are ours and live through the call.
+    unsafe {
+        libc::ppoll(
+            fds.as_mut_ptr(),
+            fds.len() as libc::nfds_t,
+            timeout,
+            std::ptr::null(),
+        )
+    };
+}

@@ -1,0 +1,297 @@
+//! The child list, against cancellation and completion.
+//!
+//! Roles: L launches (attaches a child), X cancels the parent, C is a child that ends (detaches), F is the frame or the
+//! body of the parent that ends. All four may be on different threads; the parent's lock orders them.
+//!
+//! - L: under the lock, reads the flags and links the child. CLOSED: refused. CANCELLING: linked, and told so; L then
+//!   cancels the child itself. Otherwise a later X finds it in the list, since X sets its flag under the same lock.
+//! - X: under the lock, sets CANCELLING. Whoever sets it first walks the children: in slices, releasing the lock in
+//!   between, with a count on the last child of a slice as the place to go on from. If that child was unlinked
+//!   meanwhile, the walk starts again at the head and skips those that are cancelled already. Under the parent's lock
+//!   it takes each child's, sets its flag, and leaves what has children of its own to a later turn: a walk is a loop,
+//!   never recursion.
+//! - C: under the lock, unlinks itself and counts down. At zero it owes the parent's completion, if the body has
+//!   ended (it closes the parent), or the wake-up of the frame that waits (claimed under the lock). After it has
+//!   released the lock the parent may be gone, unless it closed it.
+//! - F: under the lock, either closes the parent (no child lives) or leaves word that it waits.
+//!
+//! A child is unlinked exactly once, and its parent lives until it is: so X may touch every child that it finds linked.
+
+use std::mem::offset_of;
+
+use crate::job::node::JobNode;
+use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED, SHIELD, State};
+use crate::util::list::{Links, List};
+
+/// How many children a walk visits before it lets others have the lock.
+const SLICE: usize = 64;
+
+/// What became of an attach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Attached {
+    /// Linked under an active parent.
+    Active,
+    /// Linked under a cancelled parent: the launcher owes the child its cancellation.
+    Cancelled,
+    /// The parent takes no children any more; the child is a root without a parent.
+    Refused,
+}
+
+/// What a child that has ended owes its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Detached {
+    /// Nothing: others are alive, or the body still runs. The parent may be gone already.
+    Nothing,
+    /// The parent is closed now, and this thread completes it.
+    Finalise,
+    /// The parent's frame waits and was claimed by `claim_frame`; this thread queues it.
+    Wake,
+}
+
+/// What a body that has ended does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Ended {
+    /// The job is closed, and this thread completes it.
+    Finalise,
+    /// Children are alive: the last of them completes the job, which may be gone already.
+    Children,
+}
+
+fn node_of(links: *const Links) -> *const JobNode {
+    links.wrapping_byte_sub(offset_of!(JobNode, sibling)).cast()
+}
+
+/// L: makes `child` a child of `parent`.
+///
+/// # Safety
+///
+/// `child` is new, not linked, and detached before it is freed; `parent` is alive.
+#[inline]
+pub(crate) unsafe fn attach(parent: &JobNode, child: &JobNode) -> Attached {
+    let guard = parent.lock();
+    let state = parent.state();
+    if state.has(CLOSED | COMPLETED) {
+        return Attached::Refused;
+    }
+    child.set_parent(parent);
+    // SAFETY: the parent's lock is held, and the caller vouches for the child.
+    unsafe { parent.children.push_back(&child.sibling) };
+    // SAFETY: the lock is held.
+    parent.live.with_mut(|live| unsafe { *live += 1 });
+    drop(guard);
+    if state.has(CANCELLING) {
+        Attached::Cancelled
+    } else {
+        Attached::Active
+    }
+}
+
+/// C: takes an ended child out of its parent. `claim_frame` is called under the parent's lock when the last child of a
+/// parent whose frame waits has ended, and says whether it claimed the frame.
+///
+/// # Safety
+///
+/// `child` was attached to `parent` and not yet detached.
+#[inline]
+pub(crate) unsafe fn detach(
+    parent: &JobNode,
+    child: &JobNode,
+    claim_frame: impl FnOnce(&JobNode) -> bool,
+) -> Detached {
+    let guard = parent.lock();
+    // SAFETY: the parent's lock is held, and the child is in its list.
+    unsafe { parent.children.remove(&child.sibling) };
+    // Under the parent's lock, so that a walk can tell whether its anchor is still linked.
+    child.set_parent(std::ptr::null());
+    // SAFETY: the lock is held.
+    let live = parent.live.with_mut(|live| unsafe {
+        *live -= 1;
+        *live
+    });
+    if live > 0 {
+        return Detached::Nothing;
+    }
+    if parent.state().has(BODY_DONE) && !parent.state().has(CLOSED) {
+        #[cfg(not(mutation = "children_detach_early"))]
+        parent.set_relaxed_order(&guard, CLOSED);
+        drop(guard);
+        return Detached::Finalise;
+    }
+    if claim_frame(parent) {
+        return Detached::Wake;
+    }
+    Detached::Nothing
+}
+
+/// F: the body of a job without a frame has ended.
+#[inline]
+pub(crate) fn end_body(job: &JobNode) -> Ended {
+    let guard = job.lock();
+    if job.live(&guard) == 0 {
+        job.set_relaxed_order(&guard, BODY_DONE | CLOSED);
+        Ended::Finalise
+    } else {
+        job.set_relaxed_order(&guard, BODY_DONE);
+        Ended::Children
+    }
+}
+
+/// F: closes the job of a frame if no child lives; otherwise calls `wait` under the lock, which leaves word for the
+/// last child. True if it is closed.
+#[inline]
+pub(crate) fn close_or(job: &JobNode, wait: impl FnOnce()) -> bool {
+    let guard = job.lock();
+    if job.live(&guard) == 0 {
+        job.set_relaxed_order(&guard, CLOSED);
+        return true;
+    }
+    wait();
+    false
+}
+
+/// X: sets CANCELLING if it was not set and the job has not completed. Under the lock, `prepare` runs before the flag is
+/// visible (it stores the cause) and `then` after it (it claims the coroutine). True if this call did it: the caller
+/// then owes the walk over the children.
+#[inline]
+pub(crate) fn mark_cancelled(
+    job: &JobNode,
+    extra: u32,
+    prepare: impl FnOnce(),
+    then: impl FnOnce(State),
+) -> bool {
+    let guard = job.lock();
+    let old = job.state();
+    if old.has(CANCELLING | COMPLETED) {
+        return false;
+    }
+    prepare();
+    #[cfg(not(mutation = "children_flag_after_walk"))]
+    job.set(&guard, CANCELLING | extra);
+    then(old);
+    drop(guard);
+    true
+}
+
+/// X: cancels all descendants of `job`, which is marked already. `found` is called once for each that was not yet
+/// cancelled, under its own lock and that of its parent. `retire` frees a block whose last count the walk held.
+///
+/// # Safety
+///
+/// The caller holds a count on `job`.
+pub(crate) unsafe fn walk(
+    job: &JobNode,
+    mut found: impl FnMut(&JobNode),
+    retire: impl Fn(*const JobNode),
+) {
+    let mut pending: Vec<*const JobNode> = Vec::new();
+    // SAFETY: the caller holds a count on `job`.
+    unsafe { walk_one(job, &mut pending, &mut found, &retire) };
+    while let Some(next) = pending.pop() {
+        // SAFETY: `walk_one` took a count on what it pushed.
+        let next_ref = unsafe { &*next };
+        // SAFETY: as above.
+        unsafe { walk_one(next_ref, &mut pending, &mut found, &retire) };
+        if next_ref.release() {
+            retire(next);
+        }
+    }
+    #[cfg(mutation = "children_flag_after_walk")]
+    {
+        let guard = job.lock();
+        job.set(&guard, CANCELLING);
+    }
+}
+
+/// # Safety
+///
+/// The caller holds a count on `job`.
+unsafe fn walk_one(
+    job: &JobNode,
+    pending: &mut Vec<*const JobNode>,
+    found: &mut impl FnMut(&JobNode),
+    retire: &impl Fn(*const JobNode),
+) {
+    let mut resume_at: *const JobNode = std::ptr::null();
+    loop {
+        let guard = job.lock();
+        let mut links = if resume_at.is_null() {
+            // SAFETY: the lock is held.
+            unsafe { job.children.first() }
+        } else {
+            // SAFETY: the walk holds a count on it; its parent pointer tells whether it is still linked here.
+            let anchor = unsafe { &*resume_at };
+            if std::ptr::eq(anchor.parent(), job) {
+                // SAFETY: still in the list, whose lock is held.
+                unsafe { List::after(&anchor.sibling) }
+            } else {
+                // SAFETY: the lock is held.
+                unsafe { job.children.first() }
+            }
+        };
+        let mut visited = 0;
+        let mut last: *const JobNode = std::ptr::null();
+        while !links.is_null() && visited < SLICE {
+            last = node_of(links);
+            // SAFETY: a linked child is alive while its parent's lock is held.
+            let child = unsafe { &*last };
+            if cancel_child(child, found) {
+                child.retain();
+                pending.push(last);
+            }
+            // SAFETY: the lock is held.
+            links = unsafe { List::after(links) };
+            visited += 1;
+        }
+        let more = !links.is_null();
+        if more {
+            // SAFETY: linked, so alive.
+            unsafe { (*last).retain() };
+        }
+        drop(guard);
+        if !resume_at.is_null() {
+            // SAFETY: the walk held a count on it until here.
+            if unsafe { (*resume_at).release() } {
+                retire(resume_at);
+            }
+        }
+        if !more {
+            return;
+        }
+        resume_at = last;
+    }
+}
+
+/// Marks one child; true if it has children that need a visit.
+fn cancel_child(child: &JobNode, found: &mut impl FnMut(&JobNode)) -> bool {
+    if child.state().has(CANCELLING | SHIELD | COMPLETED) {
+        return false;
+    }
+    let mut descend = false;
+    mark_cancelled(
+        child,
+        0,
+        || (),
+        |_| {
+            // SAFETY: `mark_cancelled` holds the child's lock here.
+            descend = child.live.with(|live| unsafe { *live }) > 0;
+            found(child);
+        },
+    );
+    descend
+}
+
+/// Calls `visit` with each live child in the order of creation, under the lock of `job`.
+pub(crate) fn for_each(job: &JobNode, mut visit: impl FnMut(&JobNode)) {
+    let _guard = job.lock();
+    // SAFETY: the lock is held.
+    let mut links = unsafe { job.children.first() };
+    while !links.is_null() {
+        // SAFETY: a linked child is alive while its parent's lock is held.
+        visit(unsafe { &*node_of(links) });
+        // SAFETY: the lock is held.
+        links = unsafe { List::after(links) };
+    }
+}

@@ -1,0 +1,84 @@
+//! Kotlin's coroutines for plain, blocking-style Rust: no `async`, no `await`, no colour.
+//!
+//! ```
+//! use switchback::prelude::*;
+//!
+//! fn compute_sum() -> Result<i32> {
+//!     coroutine_scope(|s| {
+//!         let a = s.async_(|_| { delay(ms(5))?; Ok(3) });
+//!         let b = s.async_(|_| { delay(ms(5))?; Ok(4) });
+//!         Ok(a.await_()? + b.await_()?)
+//!     })
+//! }
+//!
+//! fn main() -> Result<()> {
+//!     let greeting = String::from("hello");
+//!     run_blocking(|s| {
+//!         let job = s.launch(|s| {
+//!             s.launch(|_| println!("{greeting}, grandchild"));
+//!             delay(ms(10))
+//!         });
+//!         job.join()?;
+//!         println!("{}", compute_sum()?);
+//!         Ok(())
+//!     })
+//! }
+//! ```
+
+#![warn(missing_docs)]
+
+mod util;
+
+mod context;
+mod error;
+mod stack;
+
+mod coroutine;
+mod job;
+
+mod continuation;
+mod task;
+
+mod driver;
+
+mod scheduler;
+
+mod dispatchers;
+
+mod scope;
+
+pub mod net;
+
+pub mod prelude;
+
+pub use context::{CoroutineContext, CoroutineName, Dispatcher, Element, StackBytes};
+pub use continuation::Continuation;
+pub use dispatchers::Dispatchers;
+pub use error::{AsStdError, Cancelled, Error, Panicked, Result, TimedOut};
+pub use scope::body::Outcome;
+pub use scope::builder::Builder;
+pub use scope::deferred::Deferred;
+pub use scope::functions::{coroutine_scope, non_cancellable, supervisor_scope};
+pub use scope::hop::with_context;
+pub use scope::job::{CompletionHandle, Job};
+pub use scope::owned::{CompletableJob, CoroutineScope, GlobalScope, JobContext, SupervisorJob};
+pub use scope::run_blocking::run_blocking;
+pub use scope::scope::Scope;
+pub use scope::suspend::{
+    await_cancellation, current_context, current_job, delay, ensure_active, is_active,
+    suspend_cancellable_coroutine, suspend_coroutine, yield_,
+};
+pub use scope::timeout::{with_timeout, with_timeout_or_none};
+pub use task::report::set_message_hook;
+
+/// So many milliseconds, for the many places that want some.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(switchback::ms(1500).as_secs_f64(), 1.5);
+/// ```
+#[must_use]
+pub const fn ms(milliseconds: u64) -> std::time::Duration {
+    std::time::Duration::from_millis(milliseconds)
+}

@@ -1,0 +1,217 @@
+//! The pool for what blocks: threads that come when they are needed and go when they are not.
+//!
+//! At most 64 threads run at a time, as in Kotlin; that is, they run code and do not only host coroutines that are
+//! suspended. Since a started coroutine stays on its thread, and another one there might block it for long, each
+//! coroutine gets a thread that hosts nothing, until there are 512 threads; only beyond that are threads shared.
+//!
+//! Coroutines that have not started wait in one channel. A thread that hosts nothing waits at the channel, and ends when
+//! it has waited in vain for some seconds. A thread that hosts something sleeps in its home, as every worker does.
+
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::context::{Refused, Unstarted};
+use crate::scheduler::worker::Worker;
+use crate::scheduler::{Fresh, thread};
+use crate::task::current;
+use crate::task::home::Home;
+
+/// How many threads run at a time.
+const RUNNING: usize = 64;
+/// How many threads there are at most.
+const THREADS: usize = 512;
+/// How long a thread that hosts nothing waits for work.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// The pool.
+#[derive(Debug)]
+pub(crate) struct IoPool {
+    sender: Sender<Fresh>,
+    receiver: Receiver<Fresh>,
+    state: Mutex<State>,
+    may_run: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Coroutines in the channel.
+    queued: usize,
+    /// Threads at the channel.
+    idle: usize,
+    threads: usize,
+    running: usize,
+    next_name: usize,
+    /// Threads that host coroutines, for sharing when there are no more threads to be had.
+    hosts: Vec<&'static Home>,
+}
+
+static POOL: OnceLock<IoPool> = OnceLock::new();
+
+/// The IO pool, made at the first call. Its threads come with the work.
+pub(crate) fn io_pool() -> &'static IoPool {
+    POOL.get_or_init(|| {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        IoPool {
+            sender,
+            receiver,
+            state: Mutex::default(),
+            may_run: Condvar::new(),
+        }
+    })
+}
+
+impl IoPool {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the calling thread belongs to this pool.
+    pub(crate) fn is_here(&self) -> bool {
+        current::is_io()
+    }
+
+    /// Queues a coroutine, and starts a thread for it if none waits.
+    pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
+        let mut state = self.state();
+        let mut starts = false;
+        if state.idle <= state.queued {
+            if state.threads < THREADS {
+                starts = true;
+                state.threads += 1;
+                state.next_name += 1;
+            } else {
+                share(&state);
+            }
+        }
+        state.queued += 1;
+        let number = state.next_name;
+        drop(state);
+        if starts {
+            let name = format!("switchback-io-{number}");
+            let started = std::thread::Builder::new().name(name).spawn(|| self.work());
+            if let Err(error) = started {
+                let mut state = self.state();
+                state.threads -= 1;
+                if state.threads == 0 {
+                    // Nobody is there who would ever take it.
+                    state.queued -= 1;
+                    drop(state);
+                    crate::task::report::tell(&format!(
+                        "an IO thread could not be started: {error}"
+                    ));
+                    return Err(Refused(unstarted));
+                }
+                share(&state);
+            }
+        }
+        // The channel is never closed: the pool itself holds a receiver.
+        let _ = self.sender.send(Fresh::new(unstarted));
+        Ok(())
+    }
+
+    /// What an IO thread does.
+    fn work(&'static self) {
+        let _alternate = crate::stack::overflow::AltStack::install();
+        current::enter_io();
+        let home = thread::here().home();
+        home.local.loops.set(1);
+        let worker = Worker::of(home);
+        self.start_running();
+        loop {
+            worker.run(|task| task.is_null());
+            home.take_inbox();
+            if !home.local.ready.is_empty() {
+                continue;
+            }
+            self.stop_running();
+            let goes_on = if is_host(home) {
+                self.sleep(worker)
+            } else {
+                self.wait(worker)
+            };
+            if !goes_on {
+                return;
+            }
+            self.start_running();
+        }
+    }
+
+    /// A thread that hosts coroutines sleeps until one of them is ready. Always true.
+    fn sleep(&'static self, worker: &Worker) -> bool {
+        let home = worker.home();
+        {
+            let mut state = self.state();
+            if state.threads >= THREADS && state.queued > state.idle {
+                // There are no more threads to be had: take a further tenant.
+                if let Ok(fresh) = self.receiver.try_recv() {
+                    state.queued -= 1;
+                    worker.place(fresh);
+                    return true;
+                }
+            }
+            state.hosts.push(home);
+        }
+        worker.sleep(None);
+        self.state().hosts.retain(|host| !std::ptr::eq(*host, home));
+        true
+    }
+
+    /// A thread that hosts nothing waits for a coroutine to start. False if none came.
+    fn wait(&'static self, worker: &Worker) -> bool {
+        self.state().idle += 1;
+        let received = self.receiver.recv_timeout(KEEP_ALIVE);
+        let mut state = self.state();
+        state.idle -= 1;
+        let fresh = match received {
+            Ok(fresh) => fresh,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                match self.receiver.try_recv() {
+                    Ok(fresh) => fresh,
+                    // What is counted as queued but not in the channel yet was promised this thread: stay.
+                    Err(_) if state.queued > 0 => return true,
+                    Err(_) => {
+                        state.threads -= 1;
+                        return false;
+                    }
+                }
+            }
+        };
+        state.queued -= 1;
+        drop(state);
+        worker.place(fresh);
+        true
+    }
+
+    fn start_running(&self) {
+        let mut state = self.state();
+        while state.running >= RUNNING {
+            state = self
+                .may_run
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.running += 1;
+    }
+
+    fn stop_running(&self) {
+        self.state().running -= 1;
+        self.may_run.notify_one();
+    }
+}
+
+/// Asks the thread with the fewest tenants to take one more.
+fn share(state: &State) {
+    let fewest = state
+        .hosts
+        .iter()
+        .min_by_key(|home| home.hosted.load(std::sync::atomic::Ordering::Relaxed));
+    if let Some(home) = fewest {
+        home.notify();
+    }
+}
+
+fn is_host(home: &Home) -> bool {
+    home.hosted.load(std::sync::atomic::Ordering::Relaxed) > 0
+}

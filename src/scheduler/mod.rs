@@ -1,0 +1,41 @@
+//! Layer 5: threads that run coroutines.
+//!
+//! - [`thread`] gives a thread its home when it first suspends, and takes it away when it ends.
+//! - [`worker`] is what every thread that hosts coroutines does: the loop, the start of a coroutine, its end.
+//! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
+//! - [`search`] is how an idle worker of that pool finds work.
+//! - [`io`] is the pool that grows with the threads that block.
+//! - [`gate`] lets other threads send work to an event loop that may be about to end.
+
+pub(crate) mod gate;
+pub(crate) mod io;
+pub(crate) mod pool;
+mod search;
+pub(crate) mod thread;
+pub(crate) mod worker;
+
+use std::ptr::NonNull;
+
+use crate::context::Unstarted;
+use crate::task::Task;
+
+/// The right to start a coroutine, on its way between threads.
+#[derive(Debug)]
+pub(crate) struct Fresh(NonNull<Task>);
+
+// SAFETY: a task block is `Sync`, its closure `Send` (checked where it was launched), and this is the only right to it.
+unsafe impl Send for Fresh {}
+
+impl Fresh {
+    pub(crate) fn new(task: Unstarted) -> Self {
+        Self(task.into_inner().cast())
+    }
+
+    pub(crate) fn into_unstarted(self) -> Unstarted {
+        Unstarted::new(self.0.cast())
+    }
+
+    pub(crate) fn task(&self) -> *const Task {
+        self.0.as_ptr()
+    }
+}

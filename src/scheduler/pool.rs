@@ -1,0 +1,232 @@
+//! The pool of CPU workers: as many threads as cores, at least two.
+//!
+//! Each worker has a queue of coroutines that were launched on it and have not started; the others may steal from it.
+//! What other threads launch goes into one shared queue. A started coroutine stays (R1), so where it starts decides for
+//! its life: a worker that is about to start one while it hosts many more than another hands it over.
+
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+
+use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+
+use crate::context::{Refused, Unstarted};
+use crate::scheduler::worker::Worker;
+use crate::scheduler::{Fresh, thread};
+use crate::task::current;
+use crate::task::home::Home;
+
+/// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
+const SLACK: u32 = 8;
+
+/// The pool.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(super) injected: Injector<Fresh>,
+    pub(super) seats: Vec<Seat>,
+    /// How many workers sleep or look for work.
+    pub(super) idle: AtomicU32,
+    /// One worker looks for work at a time.
+    pub(super) searching: AtomicBool,
+}
+
+/// What the others may touch of a worker.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) stealer: Stealer<Fresh>,
+    /// How many coroutines the worker has taken from its own queue.
+    pub(super) taken: AtomicU32,
+    home: OnceLock<&'static Home>,
+}
+
+/// A worker's own place in the pool.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(super) pool: &'static Pool,
+    pub(super) index: usize,
+    deque: Deque<Fresh>,
+}
+
+static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
+
+/// The number of workers of the default pool.
+pub(crate) fn default_size() -> usize {
+    std::thread::available_parallelism()
+        .map_or(2, NonZeroUsize::get)
+        .max(2)
+}
+
+/// The default pool, started at the first call. `None` if no thread could be started.
+pub(crate) fn default_pool() -> Option<&'static Pool> {
+    if let Some(pool) = DEFAULT.get() {
+        return pool.as_ref();
+    }
+    let mut seats = None;
+    let pool = DEFAULT.get_or_init(|| {
+        let deques: Vec<Deque<Fresh>> = (0..default_size()).map(|_| Deque::new_fifo()).collect();
+        let pool = Pool::new(&deques);
+        seats = Some(deques);
+        Some(pool)
+    });
+    let (Some(pool), Some(deques)) = (pool.as_ref(), seats) else {
+        return pool.as_ref();
+    };
+    pool.start(deques);
+    Some(pool)
+}
+
+impl Pool {
+    fn new(deques: &[Deque<Fresh>]) -> Self {
+        let seat = |deque: &Deque<Fresh>| Seat {
+            stealer: deque.stealer(),
+            taken: AtomicU32::new(0),
+            home: OnceLock::new(),
+        };
+        Self {
+            injected: Injector::new(),
+            seats: deques.iter().map(seat).collect(),
+            idle: AtomicU32::new(0),
+            searching: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts the threads. One that cannot be started is one worker less; its queue stays empty.
+    fn start(&'static self, deques: Vec<Deque<Fresh>>) {
+        for (index, deque) in deques.into_iter().enumerate() {
+            let work = move || {
+                self.work(Member {
+                    pool: self,
+                    index,
+                    deque,
+                })
+            };
+            let name = format!("switchback-default-{index}");
+            if let Err(error) = std::thread::Builder::new().name(name).spawn(work) {
+                crate::task::report::tell(&format!(
+                    "a worker thread could not be started: {error}"
+                ));
+            }
+        }
+    }
+
+    /// What a worker thread does.
+    fn work(&'static self, member: Member) {
+        let _alternate = crate::stack::overflow::AltStack::install();
+        let here = thread::here();
+        let home = here.home();
+        let _ = self.seats[member.index].home.set(home);
+        home.local.loops.set(1);
+        let worker = Worker::of(home);
+        *worker.member.borrow_mut() = Some(member);
+        worker.run(|_| false);
+    }
+
+    /// Queues a coroutine.
+    pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
+        let fresh = Fresh::new(unstarted);
+        if let Some(worker) = self.worker_here() {
+            let member = worker.member.borrow();
+            let member = member.as_ref().expect("a worker of the pool has a seat");
+            member.deque.push(fresh);
+        } else {
+            self.injected.push(fresh);
+        }
+        // ORDERING: the push comes before the look at the idle and searching words; a worker that goes to sleep writes
+        // those before it looks at the queues (search.rs).
+        fence(Ordering::SeqCst);
+        if self.idle.load(Ordering::Relaxed) > 0 && !self.searching.load(Ordering::Relaxed) {
+            self.wake_one();
+        }
+        Ok(())
+    }
+
+    /// The worker of this pool that the calling thread is.
+    fn worker_here(&'static self) -> Option<&'static Worker> {
+        let worker = Worker::of(current::home()?);
+        let member = worker.member.borrow();
+        let mine = member
+            .as_ref()
+            .is_some_and(|member| std::ptr::eq(member.pool, self));
+        mine.then_some(worker)
+    }
+
+    pub(crate) fn is_here(&'static self) -> bool {
+        self.worker_here().is_some()
+    }
+
+    /// Wakes one worker that sleeps.
+    pub(super) fn wake_one(&self) {
+        let asleep = self.homes().find(|home| home.sleep.is_drowsy());
+        if let Some(home) = asleep {
+            home.notify();
+        }
+    }
+
+    fn homes(&self) -> impl Iterator<Item = &'static Home> {
+        self.seats
+            .iter()
+            .filter_map(|seat| seat.home.get().copied())
+    }
+}
+
+impl Member {
+    /// The next coroutine to start: of one's own, or of those that other threads have launched.
+    pub(crate) fn next(&self) -> Option<Fresh> {
+        if let Some(fresh) = self.deque.pop() {
+            let taken = &self.pool.seats[self.index].taken;
+            // A plain store: this worker is the one writer.
+            taken.store(
+                taken.load(Ordering::Relaxed).wrapping_add(1),
+                Ordering::Relaxed,
+            );
+            return Some(fresh);
+        }
+        if self.pool.injected.is_empty() {
+            return None;
+        }
+        retry(|| {
+            self.pool
+                .injected
+                .steal_batch_with_limit_and_pop(&self.deque, 16)
+        })
+    }
+
+    pub(crate) fn has_injected(&self) -> bool {
+        !self.pool.injected.is_empty()
+    }
+
+    /// Takes work from another worker: half of what it has if `many`, else one.
+    pub(super) fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
+        let stealer = &self.pool.seats[victim].stealer;
+        if many {
+            retry(|| stealer.steal_batch_and_pop(&self.deque))
+        } else {
+            retry(|| stealer.steal())
+        }
+    }
+
+    /// A worker that hosts so much less that a coroutine about to start here had better start there.
+    pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
+        let mine = load(home);
+        if mine <= SLACK {
+            return None;
+        }
+        let lightest = self.pool.homes().min_by_key(|home| load(home))?;
+        let theirs = load(lightest);
+        (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
+    }
+}
+
+fn load(home: &Home) -> u32 {
+    home.hosted.load(Ordering::Relaxed) + home.handed.load(Ordering::Relaxed)
+}
+
+fn retry(mut steal: impl FnMut() -> Steal<Fresh>) -> Option<Fresh> {
+    loop {
+        match steal() {
+            Steal::Success(fresh) => return Some(fresh),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}

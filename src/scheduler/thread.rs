@@ -1,0 +1,81 @@
+//! A thread and its home.
+
+use std::panic::Location;
+
+use crate::driver::Driver;
+use crate::scheduler::worker::{self, Worker};
+use crate::task::cell::{BARE, allocate_bare};
+use crate::task::current;
+use crate::task::home::Home;
+use crate::task::wait::Here;
+use crate::task::{Birth, Task};
+
+/// Who runs on the calling thread. A thread that asks for the first time is given a home.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn here() -> Here {
+    let home = match current::home() {
+        Some(home) => home,
+        None => settle(),
+    };
+    // SAFETY: the home is this thread's, and has had a current task since it was settled.
+    unsafe { Here::of(home) }
+}
+
+/// Who runs on the calling thread, if it has a home already.
+#[inline]
+pub(crate) fn here_if_settled() -> Option<Here> {
+    // SAFETY: as in `here`.
+    current::home().map(|home| unsafe { Here::of(home) })
+}
+
+#[cold]
+fn settle() -> &'static Home {
+    let home = Home::obtain();
+    let task = allocate_bare(Task::new(Birth {
+        kind: crate::job::state::STARTED,
+        refs: 1,
+        owner: std::ptr::null(),
+        vtable: &BARE,
+        id: home.next_id(),
+        place: Location::caller(),
+    }));
+    // SAFETY: just allocated.
+    unsafe { task.as_ref() }.set_home(home);
+    home.local.thread_task.set(task.as_ptr());
+    home.local.current.set(task.as_ptr());
+    home.local.pump.set(Some(worker::pump));
+    home.local
+        .driver
+        .set(Box::into_raw(Box::new(Driver::new())).cast_const().cast());
+    home.local.worker.set(
+        Box::into_raw(Box::new(Worker::new(home)))
+            .cast_const()
+            .cast(),
+    );
+    assert!(
+        current::settle(home, leave),
+        "a thread that has begun to end, and runs its last destructors, cannot suspend for the first time"
+    );
+    home
+}
+
+/// Runs when the thread ends: gives back what `settle` took.
+fn leave(home: &'static Home) {
+    if home.hosted.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+        // R3: the stacks of started coroutines must not outlive their thread.
+        crate::task::report::tell("a thread ended while coroutines lived on it");
+        std::process::abort();
+    }
+    let worker = home.local.worker.get().cast::<Worker>().cast_mut();
+    let driver = home.local.driver.get().cast::<Driver>().cast_mut();
+    let task = home.local.thread_task.get().cast_mut();
+    home.give_back();
+    // SAFETY: made in `settle`; this thread's last use.
+    drop(unsafe { Box::from_raw(worker) });
+    // SAFETY: as above.
+    drop(unsafe { Box::from_raw(driver) });
+    if let Some(task) = std::ptr::NonNull::new(task) {
+        crate::task::release(task);
+    }
+}

@@ -1,0 +1,88 @@
+//! The long form of a launch.
+
+use std::panic::Location;
+
+use crate::context::{CoroutineContext, CoroutineName, Dispatcher, StackBytes};
+use crate::error::Result;
+use crate::scope::body::Outcome;
+use crate::scope::deferred::Deferred;
+use crate::scope::job::Job;
+use crate::scope::launch::{self, Order};
+use crate::scope::scope::Scope;
+
+/// What a coroutine is launched with, in the manner of `std::thread::Builder`. Made by
+/// [`Scope::builder`](crate::Scope::builder).
+#[derive(Debug)]
+#[must_use = "a builder launches nothing before `launch` or `async_`"]
+pub struct Builder<'scope, 'env: 'scope> {
+    scope: &'scope Scope<'scope, 'env>,
+    context: CoroutineContext,
+}
+
+impl<'scope, 'env> Builder<'scope, 'env> {
+    pub(crate) fn new(scope: &'scope Scope<'scope, 'env>) -> Self {
+        Self {
+            scope,
+            context: CoroutineContext::empty(),
+        }
+    }
+
+    /// Adds elements to the context; they win over what was set before.
+    pub fn context(mut self, context: impl Into<CoroutineContext>) -> Self {
+        self.context = self.context + context.into();
+        self
+    }
+
+    /// Names the coroutine, for logs and failure reports.
+    pub fn name(self, name: impl AsRef<str>) -> Self {
+        self.context(CoroutineName::new(name))
+    }
+
+    /// Sends the coroutine to another dispatcher.
+    pub fn dispatcher(self, dispatcher: Dispatcher) -> Self {
+        self.context(dispatcher)
+    }
+
+    /// Gives the coroutine a stack of at least so many bytes (rounded up to a power of two, no less than 64 KiB).
+    pub fn stack_size(self, bytes: usize) -> Self {
+        self.context(StackBytes(bytes))
+    }
+
+    fn order(&self, place: &'static Location<'static>) -> Order {
+        let mut order = Order::new(place);
+        if !self.context.is_empty() {
+            order.context = Some(self.context.clone());
+        }
+        order
+    }
+
+    /// Launches a coroutine, as [`Scope::launch`](crate::Scope::launch) does.
+    #[track_caller]
+    pub fn launch<F, O>(self, body: F) -> Job
+    where
+        F: for<'c> FnOnce(&'c Scope<'c, 'scope>) -> O + Send + 'scope,
+        O: Outcome,
+    {
+        let order = self.order(Location::caller());
+        // SAFETY: the scope waits for its children, and the closure outlives it.
+        Job::new(unsafe {
+            launch::launch(
+                self.scope.task(),
+                order,
+                move |scope: &Scope<'_, 'scope>| body(scope).into_result(),
+            )
+        })
+    }
+
+    /// Launches a coroutine that gives a value, as [`Scope::async_`](crate::Scope::async_) does.
+    #[track_caller]
+    pub fn async_<F, T>(self, body: F) -> Deferred<'scope, T>
+    where
+        F: for<'c> FnOnce(&'c Scope<'c, 'scope>) -> Result<T> + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let order = self.order(Location::caller()).deferred();
+        // SAFETY: the scope waits for its children, and the closure outlives it.
+        unsafe { Deferred::new(launch::launch(self.scope.task(), order, body)) }
+    }
+}

@@ -1,0 +1,287 @@
+//! The handle of a job.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::Location;
+
+use crate::error::{Error, Result};
+use crate::job::state::COMPLETED;
+use crate::job::{children, joiner};
+use crate::scheduler::thread;
+use crate::task::label::Label;
+use crate::task::wait::{Here, refuse_in_closed_frames};
+use crate::task::waiter::Waiter;
+use crate::task::word::Woken;
+use crate::task::{Task, TaskRef, cancel, finish};
+
+static JOIN: Label = Label("join");
+
+/// The lifecycle of a coroutine, or of a scope, as others see it.
+///
+/// | state | `is_active` | `is_completed` | `is_cancelled` |
+/// |---|---|---|---|
+/// | New | false | false | false |
+/// | Active, Completing (waits for its children) | true | false | false |
+/// | Cancelling (cleans up) | false | false | true |
+/// | Cancelled (cancelled or failed) | false | true | true |
+/// | Completed | false | true | false |
+///
+/// A handle: it may be cloned, sent anywhere and dropped without effect on the coroutine. Two are equal if they are of the
+/// same job.
+#[derive(Clone)]
+pub struct Job {
+    task: TaskRef,
+}
+
+impl Job {
+    pub(crate) fn new(task: TaskRef) -> Self {
+        Self { task }
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Whether the job has started, and is neither cancelled nor complete.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.task.state().is_active()
+    }
+
+    /// Whether the job was cancelled or has failed; its cleanup may still run.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.task.state().is_cancelled()
+    }
+
+    /// Whether the job and all its children have ended.
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        self.task.state().is_completed()
+    }
+
+    /// Cancels the job and everything below it. Nothing happens if it is cancelled or complete already.
+    ///
+    /// The coroutines meet the cancellation at their next suspending call; one that waits is woken.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    pub fn cancel(&self) {
+        cancel::cancel(&self.task, Error::cancelled_by(self.owner_id()));
+    }
+
+    /// As [`cancel`](Job::cancel), with a message that the cancelled coroutines see.
+    pub fn cancel_with(&self, message: impl Into<std::borrow::Cow<'static, str>>) {
+        let cause = Error::cancelled_because(self.owner_id(), Some(message.into()), None);
+        cancel::cancel(&self.task, cause);
+    }
+
+    fn owner_id(&self) -> u64 {
+        let _guard = self.task.job.lock();
+        if self.task.state().has(COMPLETED) {
+            self.task.id
+        } else {
+            cancel::owner_id(&self.task)
+        }
+    }
+
+    /// Waits until the job and all its children have ended, however they ended.
+    ///
+    /// # Suspension
+    ///
+    /// While the job has not completed. On a plain thread it parks the thread.
+    ///
+    /// # Cancellation
+    ///
+    /// Returns an `Err` if the waiting coroutine is cancelled; the job itself is not touched by that.
+    ///
+    /// # Errors
+    ///
+    /// Only the cancellation of the one who waits.
+    #[track_caller]
+    pub fn join(&self) -> Result<()> {
+        let here = thread::here();
+        here.check()?;
+        match wait_for(&here, &self.task, true, &JOIN, Location::caller())? {
+            Woken::Value if !here.is_cancelled() => Ok(()),
+            _ => Err(here.cancelled()),
+        }
+    }
+
+    /// [`cancel`](Job::cancel), then [`join`](Job::join).
+    ///
+    /// # Suspension
+    ///
+    /// As for `join`.
+    ///
+    /// # Cancellation
+    ///
+    /// As for `join`.
+    ///
+    /// # Errors
+    ///
+    /// As for `join`.
+    #[track_caller]
+    pub fn cancel_and_join(&self) -> Result<()> {
+        self.cancel();
+        self.join()
+    }
+
+    /// The live children, in the order in which they were launched.
+    #[must_use]
+    pub fn children(&self) -> Vec<Job> {
+        let mut list = Vec::new();
+        children::for_each(&self.task.job, |child| {
+            list.push(Job::new(TaskRef::new(Task::of(child))))
+        });
+        list
+    }
+
+    /// Cancels the children and all below them, but not this job.
+    pub fn cancel_children(&self) {
+        for child in self.children() {
+            child.cancel();
+        }
+    }
+
+    /// The parent, while this job has not completed; `None` for a root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Job> {
+        let _guard = self.task.job.lock();
+        if self.task.state().has(COMPLETED) {
+            return None;
+        }
+        // SAFETY: a job leaves its parent only after it has completed, which needs the lock that is held here.
+        unsafe { self.task.job.parent().as_ref() }
+            .map(|parent| Job::new(TaskRef::new(Task::of(parent))))
+    }
+
+    /// The name that the coroutine was given, while it has not completed.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.task.name()
+    }
+
+    /// The failure, or the cancellation, that the job has ended with or is ending with. `None` while it is active, and
+    /// after success.
+    #[must_use]
+    pub fn cause(&self) -> Option<Error> {
+        cancel::outcome(&self.task)
+    }
+
+    /// Calls `handler` when the job has completed, with the failure or the cancellation if it did not succeed; at once if
+    /// it has completed already. Handlers are called in the order in which they were registered.
+    ///
+    /// The handler runs on the thread that completes the job. It must not suspend and should be quick; a panic in it is
+    /// reported and goes no further.
+    ///
+    /// Dropping the returned handle does nothing; [`dispose`](CompletionHandle::dispose) takes the handler back.
+    pub fn invoke_on_completion(
+        &self,
+        handler: impl FnOnce(Option<&Error>) + Send + 'static,
+    ) -> CompletionHandle {
+        let mut handler = Some(Box::new(handler) as crate::task::Handler);
+        let number = self.task.with_extras(|extras| {
+            if self.task.state().has(COMPLETED) {
+                return None;
+            }
+            let number = extras.next_handler;
+            extras.next_handler += 1;
+            extras
+                .handlers
+                .extend(handler.take().map(|handler| (number, handler)));
+            Some(number)
+        });
+        if let Some(handler) = handler {
+            finish::run_handler(handler, cancel::outcome(&self.task).as_ref());
+        }
+        CompletionHandle {
+            job: self.clone(),
+            number,
+        }
+    }
+}
+
+/// Takes a completion handler back.
+#[derive(Debug)]
+pub struct CompletionHandle {
+    job: Job,
+    number: Option<u64>,
+}
+
+impl CompletionHandle {
+    /// The handler will not be called, unless it was already.
+    pub fn dispose(self) {
+        let Some(number) = self.number else { return };
+        let handler = self.job.task.with_extras(|extras| {
+            let at = extras
+                .handlers
+                .iter()
+                .position(|(other, _)| *other == number)?;
+            Some(extras.handlers.remove(at))
+        });
+        drop(handler);
+    }
+}
+
+/// Waits until a job has completed. `Cancelled` only if the wait is cancellable.
+#[inline]
+pub(crate) fn wait_for(
+    here: &Here,
+    job: &Task,
+    cancellable: bool,
+    label: &'static Label,
+    place: &'static Location<'static>,
+) -> Result<Woken> {
+    if job.state().has(COMPLETED) {
+        return Ok(Woken::Value);
+    }
+    refuse_in_closed_frames()?;
+    let generation = here.prepare()?;
+    let waiter = Waiter::new(here.task());
+    waiter.arm(generation);
+    here.mark(label, place);
+    // SAFETY: the waiter stands in this frame until it was claimed, or was taken out below.
+    let linked = unsafe {
+        joiner::join(&job.job, &waiter.links, || {
+            here.publish(generation, cancellable)
+        })
+    };
+    if !linked {
+        return Ok(Woken::Value);
+    }
+    Ok(here.park(generation, cancellable, || {
+        // SAFETY: linked above.
+        unsafe { joiner::leave(&job.job, &waiter.links) };
+    }))
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        self.task.as_ptr() == other.task.as_ptr()
+    }
+}
+
+impl Eq for Job {}
+
+impl Hash for Job {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.task.as_ptr().hash(state);
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "\"{name}\" {:?}", self.task),
+            None => self.task.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

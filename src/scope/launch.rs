@@ -1,0 +1,238 @@
+//! How a coroutine is made, and how its body is run.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use crate::context::{CoroutineContext, Unstarted};
+use crate::error::{Error, Result};
+use crate::job::children::{self, Attached};
+use crate::job::state::{ANSWERS, BARE, CANCELLING, COROUTINE, DEFERRED, FAILED, STARTED};
+use crate::scope::scope::Scope;
+use crate::scope::verdict;
+use crate::task::cell::TaskCell;
+use crate::task::finish;
+use crate::task::home::stray_id;
+use crate::task::{Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, report};
+
+/// Bit of `Task::flags`: the body ended by a panic.
+pub(crate) const BODY_PANICKED: u32 = 1 << 10;
+
+/// What is asked for when a coroutine is launched.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) kind: u32,
+    pub(crate) context: Option<CoroutineContext>,
+}
+
+impl Order {
+    #[inline]
+    pub(crate) fn new(place: &'static Location<'static>) -> Self {
+        Self {
+            place,
+            kind: COROUTINE | ANSWERS | STARTED,
+            context: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn deferred(mut self) -> Self {
+        self.kind |= DEFERRED;
+        self
+    }
+}
+
+struct Body<T, F>(std::marker::PhantomData<(T, F)>);
+
+impl<'env, T, F> Body<T, F>
+where
+    F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
+{
+    const VTABLE: TaskVTable = TaskVTable {
+        run: Self::run,
+        drop_body: TaskCell::<T, F>::drop_body,
+        drop_value: TaskCell::<T, F>::drop_value,
+        free: TaskCell::<T, F>::free,
+    };
+
+    /// Runs the body on the current stack, and completes the task.
+    ///
+    /// # Safety
+    ///
+    /// The task's block is of these types, and the caller has the one right to start it.
+    unsafe fn run(task: &Task) {
+        task.set_current(task);
+        // SAFETY: passed on to the caller.
+        let body = unsafe { TaskCell::<T, F>::take_body(task) };
+        // SAFETY: the job completes only after the body has returned and the children have ended.
+        let scope = unsafe { Scope::of(task) };
+        // The closure is consumed by the call, so it is gone before the body counts as ended (R2).
+        let ended = catch_unwind(AssertUnwindSafe(|| body(scope)));
+        match ended {
+            Ok(Ok(value)) => {
+                if task.state().has(DEFERRED) {
+                    // SAFETY: the block's result is a `T`; stored once.
+                    unsafe { TaskCell::<T, F>::put_value(task, value) };
+                    task.value.fetch_or(VALUE_STORED, Ordering::Relaxed);
+                }
+            }
+            Ok(Err(error)) => verdict::end_with_error(task, error),
+            Err(panic) => {
+                task.flags.set(task.flags.get() | BODY_PANICKED);
+                cancel::fail(task, &Error::panicked(panic));
+            }
+        }
+        finish::end_body(task);
+    }
+}
+
+/// Makes a coroutine under `parent` and sends it to its dispatcher.
+///
+/// # Safety
+///
+/// The parent waits for the coroutine before anything that `body` borrows ends; or the parent takes no more children, and
+/// then the body is dropped before this function returns.
+#[inline]
+pub(crate) unsafe fn launch<'env, T, F>(parent: &Task, order: Order, body: F) -> TaskRef
+where
+    F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
+{
+    // SAFETY: passed on to the caller.
+    unsafe { launch_from(Some(parent), order, body) }
+}
+
+/// The same; without a parent the coroutine is a root, with a context that names its dispatcher.
+///
+/// # Safety
+///
+/// As for [`launch`]; without a parent the caller waits.
+#[inline]
+pub(crate) unsafe fn launch_from<'env, T, F>(
+    parent: Option<&Task>,
+    order: Order,
+    body: F,
+) -> TaskRef
+where
+    F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
+{
+    let id = current::home().map_or_else(stray_id, crate::task::home::Home::next_id);
+    let task = Task::new(Birth {
+        kind: order.kind,
+        refs: 2,
+        owner: std::ptr::null(),
+        vtable: &Body::<T, F>::VTABLE,
+        id,
+        place: order.place,
+    });
+    let task = TaskCell::<T, F>::allocate(task, body);
+    // SAFETY: just allocated with two counts; one is the handle's.
+    let handle = unsafe { TaskRef::from_counted(task) };
+    let Some(parent) = parent else {
+        let context = order.context.unwrap_or_default();
+        let outer = CoroutineContext::from_elements(crate::dispatchers::default_elements());
+        handle.own_context(
+            outer
+                .merged(&context)
+                .elements()
+                .expect("it has a dispatcher")
+                .clone(),
+        );
+        dispatch(task);
+        return handle;
+    };
+    match order.context {
+        None => handle.inherit_context(parent),
+        Some(context) => give_context(&handle, parent, &context),
+    }
+    // SAFETY: new, not linked; it is detached when it completes.
+    match unsafe { children::attach(&parent.job, &handle.job) } {
+        Attached::Active => dispatch(task),
+        Attached::Cancelled => {
+            complain_if_failed(parent, order.place);
+            children::mark_cancelled(&handle.job, 0, || (), |_| ());
+            dispatch(task);
+        }
+        Attached::Refused => {
+            complain_if_failed(parent, order.place);
+            let cause = if parent.state().has(CANCELLING) {
+                cancel::outcome(parent).filter(Error::is_cancelled)
+            } else {
+                None
+            };
+            refuse(&handle, cause.unwrap_or_else(Error::cancelled));
+        }
+    }
+    handle
+}
+
+/// The parent's context with some elements replaced.
+#[cold]
+fn give_context(task: &Task, parent: &Task, context: &CoroutineContext) {
+    let merged = parent.context().merged(context);
+    match merged.elements() {
+        Some(elements) => task.own_context(elements.clone()),
+        None => task.inherit_context(parent),
+    }
+}
+
+/// Sends a task to the dispatcher of its context.
+#[inline]
+pub(crate) fn dispatch(task: NonNull<Task>) {
+    // SAFETY: the coroutine's own count keeps it until it has run.
+    let elements = unsafe { task.as_ref() }.elements();
+    let dispatcher = elements.and_then(crate::context::Elements::dispatcher);
+    let dispatcher = dispatcher.expect("every root context has a dispatcher");
+    if let Err(refused) = dispatcher.dispatch(Unstarted::new(task.cast())) {
+        let error = Error::msg(format!("{dispatcher:?} takes no more coroutines"));
+        // SAFETY: given back, so not started.
+        let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
+        refuse_failed(task, &error);
+    }
+}
+
+#[cold]
+fn refuse_failed(task: &Task, error: &Error) {
+    cancel::fail(task, error);
+    drop_body(task);
+    finish::end_body(task);
+}
+
+/// Completes a coroutine as cancelled that will never be started.
+#[cold]
+fn refuse(task: &Task, cause: Error) {
+    children::mark_cancelled(&task.job, 0, || task.set_cause(cause), |_| ());
+    drop_body(task);
+    finish::end_body(task);
+}
+
+fn drop_body(task: &Task) {
+    // SAFETY: not started, and the one right to start it is the caller's.
+    if let Err(panic) = current::closed(|| unsafe { (task.vtable.drop_body)(task) }) {
+        report::handler_panicked("the destructor of a closure that never ran", panic);
+    }
+}
+
+/// A launch on a scope that has failed, and that nobody is told of by an `Err`, says so, once per scope and place.
+#[cold]
+fn complain_if_failed(parent: &Task, place: &'static Location<'static>) {
+    static TOLD: LazyLock<Mutex<HashSet<(u64, usize)>>> = LazyLock::new(Mutex::default);
+    let state = parent.state();
+    if !state.has(FAILED) || !state.has(BARE) {
+        return;
+    }
+    let key = (parent.id, std::ptr::from_ref(place) as usize);
+    if !TOLD
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(key)
+    {
+        return;
+    }
+    let cause = cancel::outcome(parent).map_or_else(String::new, |cause| format!(": {cause}"));
+    report::tell(&format!(
+        "a coroutine launched at {place} will never run, because its scope has failed{cause}"
+    ));
+}

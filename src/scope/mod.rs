@@ -1,0 +1,25 @@
+//! Layer 7: scopes and builders, where the job tree meets the scheduler.
+//!
+//! - [`scope`] is the borrowing scope that every body is given; [`owned`] the one that components own.
+//! - [`launch`] makes a coroutine and runs its body; [`builder`] is the long form.
+//! - [`frame`] is a scope whose body runs in the caller's frame: `coroutine_scope` and its kin in [`functions`],
+//!   [`timeout`], and [`run_blocking`].
+//! - [`hop`] runs a block on another dispatcher.
+//! - [`job`] and [`deferred`] are the handles.
+//! - [`suspend`] has the suspending functions that need nothing else.
+
+pub(crate) mod body;
+pub(crate) mod builder;
+pub(crate) mod deferred;
+pub(crate) mod frame;
+pub(crate) mod functions;
+pub(crate) mod hop;
+pub(crate) mod job;
+pub(crate) mod launch;
+pub(crate) mod owned;
+pub(crate) mod run_blocking;
+#[allow(clippy::module_inception)]
+pub(crate) mod scope;
+pub(crate) mod suspend;
+pub(crate) mod timeout;
+pub(crate) mod verdict;

@@ -1,0 +1,258 @@
+//! The suspending functions that need nothing but the thread they run on.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::context::CoroutineContext;
+use crate::continuation::{self, Continuation};
+use crate::driver::Driver;
+use crate::driver::clock::deadline_after;
+use crate::driver::delay::Timer;
+use crate::error::Result;
+use crate::scheduler::thread;
+use crate::scope::body::Outcome;
+use crate::scope::job::Job;
+use crate::task::label::Label;
+use crate::task::wait::refuse_in_closed_frames;
+use crate::task::waiter::Waiter;
+use crate::task::word::Woken;
+use crate::task::{Task, TaskRef};
+
+static DELAY: Label = Label("delay");
+static CONTINUATION: Label = Label("suspend_coroutine");
+static CANCELLABLE: Label = Label("suspend_cancellable_coroutine");
+static CANCELLATION: Label = Label("await_cancellation");
+
+/// Waits for a time, which is never cut short.
+///
+/// # Suspension
+///
+/// Until the time is over; with a time of zero, never. On a plain thread it parks the thread.
+///
+/// # Cancellation
+///
+/// Returns an `Err` at once if the coroutine is cancelled, before or while it waits.
+///
+/// # Errors
+///
+/// Only a cancellation.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// let start = Instant::now();
+/// delay(ms(5))?;
+/// assert!(start.elapsed() >= ms(5));
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn delay(time: Duration) -> Result<()> {
+    let here = thread::here();
+    here.check()?;
+    if time.is_zero() {
+        return Ok(());
+    }
+    refuse_in_closed_frames()?;
+    let generation = here.prepare()?;
+    let home = here.home();
+    let timer = Timer::new(Waiter::new(here.task()));
+    timer.waiter.arm(generation);
+    here.mark(&DELAY, Location::caller());
+    let deadline = deadline_after(Driver::of(home).clock.now(), time);
+    // SAFETY: the timer stands in this frame until it has fired or was cancelled.
+    unsafe { timer.set(home, deadline) };
+    here.publish(generation, true);
+    let woken = here.park(generation, true, || timer.cancel(home));
+    // Cancellation wins until the moment of resumption.
+    if woken == Woken::Value && !here.is_cancelled() {
+        Ok(())
+    } else {
+        Err(here.cancelled())
+    }
+}
+
+/// Waits until the coroutine is cancelled.
+///
+/// # Suspension
+///
+/// Always, unless the coroutine is cancelled already.
+///
+/// # Cancellation
+///
+/// Is what it waits for.
+///
+/// # Errors
+///
+/// The cancellation.
+#[track_caller]
+pub fn await_cancellation<T>() -> Result<T> {
+    let here = thread::here();
+    here.check()?;
+    refuse_in_closed_frames()?;
+    let generation = here.prepare()?;
+    here.mark(&CANCELLATION, Location::caller());
+    here.publish(generation, true);
+    let _ = here.park(generation, true, || ());
+    Err(here.cancelled())
+}
+
+/// Lets the other ready coroutines of this thread run, and goes on behind them.
+///
+/// # Suspension
+///
+/// Always. On a plain thread outside any loop it returns at once.
+///
+/// # Cancellation
+///
+/// Returns an `Err` if the coroutine is cancelled, before or while it waits.
+///
+/// # Errors
+///
+/// Only a cancellation.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// run_blocking(|s| {
+///     s.launch(|_| println!("first"));
+///     yield_()?;
+///     println!("second");
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[inline]
+pub fn yield_() -> Result<()> {
+    let here = thread::here();
+    here.check()?;
+    refuse_in_closed_frames()?;
+    here.prepare()?;
+    here.go_behind();
+    here.check()
+}
+
+/// Returns an `Err` if the coroutine is cancelled: for code that computes and has no suspending call.
+///
+/// # Suspension
+///
+/// Never suspends.
+///
+/// # Cancellation
+///
+/// Is what it checks.
+///
+/// # Errors
+///
+/// Only a cancellation.
+#[inline]
+pub fn ensure_active() -> Result<()> {
+    match thread::here_if_settled() {
+        Some(here) => here.check(),
+        None => Ok(()),
+    }
+}
+
+/// Whether the running coroutine, or the innermost scope in it, is not cancelled. True on a plain thread outside any
+/// scope.
+#[inline]
+#[must_use]
+pub fn is_active() -> bool {
+    thread::here_if_settled().is_none_or(|here| !here.is_cancelled())
+}
+
+/// The job whose body runs: that of the coroutine, or of the innermost scope function in it. `None` on a plain thread
+/// outside any scope.
+#[must_use]
+pub fn current_job() -> Option<Job> {
+    let here = thread::here_if_settled()?;
+    here.job().map(|job| Job::new(TaskRef::new(job)))
+}
+
+/// The context of the running coroutine. Empty on a plain thread outside any scope.
+#[must_use]
+pub fn current_context() -> CoroutineContext {
+    thread::here_if_settled()
+        .and_then(|here| here.job().map(Task::context))
+        .unwrap_or_default()
+}
+
+/// Suspends the running coroutine and hands its [`Continuation`] to `block`, which arranges that somebody resumes it.
+/// Returns what it is resumed with.
+///
+/// If the block resumes it itself, the coroutine does not suspend. If the block ends with an `Err` or a panic, that is
+/// returned, or goes on, as from a plain call.
+///
+/// # Suspension
+///
+/// Until it is resumed. On a plain thread it parks the thread. The block itself must not suspend.
+///
+/// # Cancellation
+///
+/// Checked before the block is run. A cancellation does not end the wait: use [`suspend_cancellable_coroutine`] where it
+/// should.
+///
+/// # Errors
+///
+/// What it was resumed with; an error that names this place if the continuation was dropped.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// let answer = suspend_coroutine(|continuation| {
+///     std::thread::spawn(move || continuation.resume(42));
+/// })?;
+/// assert_eq!(answer, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn suspend_coroutine<T, O: Outcome>(block: impl FnOnce(Continuation<T>) -> O) -> Result<T> {
+    let here = thread::here();
+    here.check()?;
+    refuse_in_closed_frames()?;
+    here.mark(&CONTINUATION, Location::caller());
+    continuation::suspend(&here, false, |continuation| {
+        block(continuation).into_result()
+    })
+}
+
+/// As [`suspend_coroutine`], but a cancellation ends the wait: the call returns it, and a later resumption does nothing.
+///
+/// # Suspension
+///
+/// As for [`suspend_coroutine`].
+///
+/// # Cancellation
+///
+/// Returns an `Err` if the coroutine is cancelled, before or while it waits;
+/// [`Continuation::invoke_on_cancellation`] lets the block take back what it arranged.
+///
+/// # Errors
+///
+/// As for [`suspend_coroutine`], and the cancellation.
+#[track_caller]
+pub fn suspend_cancellable_coroutine<T, O: Outcome>(
+    block: impl FnOnce(Continuation<T>) -> O,
+) -> Result<T> {
+    let here = thread::here();
+    here.check()?;
+    refuse_in_closed_frames()?;
+    here.mark(&CANCELLABLE, Location::caller());
+    let value = continuation::suspend(&here, true, |continuation| {
+        block(continuation).into_result()
+    })?;
+    // Cancellation wins until the moment of resumption.
+    here.check()?;
+    Ok(value)
+}

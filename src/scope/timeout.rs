@@ -1,0 +1,139 @@
+//! `with_timeout` and its kin.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::driver::Driver;
+use crate::driver::clock::deadline_after;
+use crate::driver::delay::Alarm;
+use crate::error::{Error, Result};
+use crate::job::state::TIMEOUT;
+use crate::scheduler::thread;
+use crate::scope::frame::{Frame, Plan};
+use crate::scope::scope::Scope;
+use crate::task::{Task, cancel};
+
+/// Runs `body` with a scope of its own, as [`coroutine_scope`](crate::coroutine_scope) does, and cancels it when `limit`
+/// is over before it has ended.
+///
+/// # Suspension
+///
+/// As for `coroutine_scope`. A body that does not suspend is not cut short; the timeout takes effect at its next
+/// suspending call after a timer of its thread could run.
+///
+/// # Cancellation
+///
+/// In a cancelled coroutine it returns an `Err` before running the body.
+///
+/// # Errors
+///
+/// An error with [`is_timeout`](Error::is_timeout) if the time was over, whatever the body made of it (an error of the
+/// body's own is attached). A timeout is a failure, not a cancellation. With a limit of zero the body is not run.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// let late = with_timeout(ms(5), |_| delay(ms(10_000)));
+/// assert!(late.unwrap_err().is_timeout());
+/// assert_eq!(with_timeout(ms(10_000), |_| Ok(3))?, 3);
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn with_timeout<'env, T, F>(limit: Duration, body: F) -> Result<T>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T>,
+{
+    limited(limit, body).1
+}
+
+/// As [`with_timeout`], but gives `None` when its own time was over.
+///
+/// The timeout of another `with_timeout` inside or around it is an `Err` as ever.
+///
+/// # Suspension
+///
+/// As for [`with_timeout`].
+///
+/// # Cancellation
+///
+/// As for [`with_timeout`].
+///
+/// # Errors
+///
+/// The first failure in the scope; a cancellation.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// assert_eq!(with_timeout_or_none(ms(5), |_| { delay(ms(10_000))?; Ok(1) })?, None);
+/// assert_eq!(with_timeout_or_none(ms(10_000), |_| Ok(1))?, Some(1));
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn with_timeout_or_none<'env, T, F>(limit: Duration, body: F) -> Result<Option<T>>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T>,
+{
+    match limited(limit, body) {
+        (_, Ok(value)) => Ok(Some(value)),
+        (id, Err(error)) if error.is_timeout() && error.timeout_id() == Some(id) => Ok(None),
+        (_, Err(error)) => Err(error),
+    }
+}
+
+/// What the alarm needs.
+#[derive(Debug)]
+struct Limit {
+    job: *const Task,
+    limit: Duration,
+}
+
+/// Runs the body under a limit; the number is the timeout's identity.
+#[track_caller]
+fn limited<'env, T>(
+    limit: Duration,
+    body: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> Result<T>,
+) -> (u64, Result<T>) {
+    let here = thread::here();
+    if let Err(error) = here.check() {
+        return (0, Err(error));
+    }
+    let home = here.home();
+    if limit.is_zero() {
+        let id = home.next_id();
+        return (id, Err(Error::timed_out(id, limit)));
+    }
+    let plan = Plan {
+        kind: TIMEOUT,
+        context: None,
+        place: Location::caller(),
+    };
+    let frame = Frame::open(here, plan);
+    let id = frame.job().id;
+    let what = Limit {
+        job: frame.job(),
+        limit,
+    };
+    let alarm = Alarm::new(&what, ring);
+    let deadline = deadline_after(Driver::of(home).clock.now(), limit);
+    // SAFETY: the alarm stands in this frame until `run` calls what takes it back, which it does on every way out,
+    // before the job completes.
+    unsafe { alarm.set(home, deadline) };
+    let result = frame.run(body, || alarm.cancel(home));
+    (id, result)
+}
+
+/// The time is over. Runs on the frame's own thread, while the frame stands.
+fn ring(what: &Limit) {
+    // SAFETY: the alarm is taken back before the job completes.
+    let job = unsafe { &*what.job };
+    cancel::time_out(job, Error::timed_out(job.id, what.limit));
+}

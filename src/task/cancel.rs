@@ -1,0 +1,218 @@
+//! Cancellation and failure on their way through the tree.
+//!
+//! Down goes the flag: `job/children.rs` walks, and for each job that was not cancelled yet the coroutine that runs its
+//! body is claimed, if that very job is its innermost one. Up goes a failure: from child to parent, until a scope's frame
+//! (whose caller gets the `Err`) or a supervisor stops it, or a parent that has failed already.
+//!
+//! The cause is stored once, at the root of what was cancelled. A cancelled call walks up to it.
+
+use crate::error::Error;
+use crate::job::children;
+use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR};
+use crate::task::finish;
+use crate::task::queue::Queue;
+use crate::task::waiter;
+use crate::task::{CANCEL_HANDLER, Task, current, report};
+
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+/// The id that the cancellation of a job carries: that of the coroutine which runs its body.
+pub(crate) fn owner_id(job: &Task) -> u64 {
+    let owner = job.owner();
+    if owner.is_null() {
+        return job.id;
+    }
+    // SAFETY: the owner's frame runs the body of a job that has not completed.
+    unsafe { &*owner }.id
+}
+
+/// The error that the suspending calls of a cancelled job's body return.
+///
+/// The job has not completed, so its ancestors are alive.
+pub(crate) fn cancellation_of(job: &Task) -> Error {
+    let mut at = job;
+    loop {
+        if let Some(cause) = at.own_cause() {
+            if !at.state().has(FAILED) || cause.is_cancelled() {
+                return cause.clone();
+            }
+            return Error::cancelled_because(owner_id(at), None, Some(cause.clone()));
+        }
+        // SAFETY: a parent outlives its children.
+        match unsafe { at.job.parent().as_ref() } {
+            Some(parent) => at = Task::of(parent),
+            None => return Error::cancelled_by(owner_id(at)),
+        }
+    }
+}
+
+/// Under the lock of `job`: claims the coroutine that waits in its body.
+fn claim(job: &Task, chain: &Queue) {
+    let owner = job.owner();
+    // SAFETY: the job is not closed while its lock is held here, so the frame that runs its body stands.
+    let Some(owner) = (unsafe { owner.as_ref() }) else {
+        return;
+    };
+    if owner
+        .word
+        .claim_cancel(|| std::ptr::eq(owner.current(), job))
+    {
+        // SAFETY: a claimed task is in no queue.
+        unsafe { chain.push(owner) };
+    }
+}
+
+/// Cancels a job with everything below it. False if it was cancelled or complete already.
+pub(crate) fn cancel(job: &Task, cause: Error) -> bool {
+    mark_and_walk(job, cause, 0)
+}
+
+/// Cancels a job whose time is over; that is a failure. Nothing happens to one that is cancelled already.
+pub(crate) fn time_out(job: &Task, error: Error) {
+    mark_and_walk(job, error, FAILED);
+}
+
+fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
+    let chain = Queue::new();
+    let mut unstarted = false;
+    let newly = children::mark_cancelled(
+        &job.job,
+        extra,
+        || job.set_cause(cause),
+        |old| {
+            unstarted = !old.has(STARTED);
+            claim(job, &chain);
+        },
+    );
+    if !newly {
+        return false;
+    }
+    // SAFETY: the caller holds a count on `job`, or runs inside it.
+    unsafe {
+        children::walk(
+            &job.job,
+            |child| claim(Task::of(child), &chain),
+            |last| release_last(last),
+        );
+    }
+    wake_cancelled(&chain);
+    if job.state().has(BARE) {
+        finish::end_body(job);
+    }
+    true
+}
+
+fn release_last(job: *const crate::job::node::JobNode) {
+    let task = NonNull::from(Task::of(
+        // SAFETY: the walk held the last count.
+        unsafe { &*job },
+    ));
+    // SAFETY: it was the last count.
+    unsafe { (task.as_ref().vtable.free)(task) };
+}
+
+/// Calls the cancellation handlers of those that were claimed, then hands them back.
+fn wake_cancelled(chain: &Queue) {
+    let ready = Queue::new();
+    loop {
+        // SAFETY: claimed by us, so alive until handed back.
+        let Some(task) = (unsafe { chain.pop().as_ref() }) else {
+            break;
+        };
+        if task.value.load(Ordering::SeqCst) & CANCEL_HANDLER != 0 {
+            run_cancel_handler(task);
+        }
+        // SAFETY: popped just now.
+        unsafe { ready.push(task) };
+    }
+    waiter::hand_back(&ready);
+}
+
+#[cold]
+fn run_cancel_handler(task: &Task) {
+    let handler = task.with_extras(|extras| extras.cancel_handler.take());
+    task.value.fetch_and(!CANCEL_HANDLER, Ordering::Relaxed);
+    // SAFETY: the task is claimed and suspended, so the job whose body it runs stands.
+    let job = unsafe { task.current().as_ref() };
+    if let (Some((_, handler)), Some(job)) = (handler, job) {
+        let cause = cancellation_of(job);
+        if let Err(panic) = current::closed(move || handler(&cause)) {
+            report::handler_panicked("a cancellation handler", panic);
+        }
+    }
+}
+
+/// Takes note of a failure in `job`: the first becomes its cause and cancels everything below; a later one is attached.
+/// Then tells the ancestors.
+pub(crate) fn fail(job: &Task, error: &Error) {
+    let mut at = job;
+    loop {
+        let first = fail_one(at, error);
+        if !first || at.state().has(SCOPE) {
+            return;
+        }
+        // SAFETY: a parent outlives its children, and `at` has not completed: it is completed by whoever called us.
+        let Some(parent) = (unsafe { at.job.parent().as_ref() }) else {
+            return;
+        };
+        if Task::of(parent).state().has(SUPERVISOR) {
+            return;
+        }
+        at = Task::of(parent);
+    }
+}
+
+/// True if the failure is the first one of this job.
+fn fail_one(job: &Task, error: &Error) -> bool {
+    if mark_and_walk(job, error.clone(), FAILED) {
+        return true;
+    }
+    let earlier = {
+        let guard = job.job.lock();
+        let state = job.state();
+        if state.has(COMPLETED) {
+            return false;
+        }
+        debug_assert!(state.has(CANCELLING));
+        if state.has(FAILED) {
+            failure_locked(job)
+        } else {
+            job.extras_locked(|extras| extras.failure = Some(error.clone()));
+            job.job.set_relaxed_order(&guard, FAILED);
+            None
+        }
+    };
+    match earlier {
+        Some(earlier) => {
+            earlier.suppress(error.clone());
+            false
+        }
+        None => true,
+    }
+}
+
+/// The failure of a job that has one; its lock is held.
+fn failure_locked(job: &Task) -> Option<Error> {
+    if job.has_extras_locked() {
+        if let Some(failure) = job.extras_locked(|extras| extras.failure.clone()) {
+            return Some(failure);
+        }
+    }
+    job.own_cause().cloned()
+}
+
+/// How a job ended, or is ending: its failure, or its cancellation. `None` if it is neither failed nor cancelled.
+pub(crate) fn outcome(job: &Task) -> Option<Error> {
+    let _guard = job.job.lock();
+    let state = job.state();
+    if !state.is_cancelled() {
+        None
+    } else if state.has(FAILED) {
+        failure_locked(job)
+    } else if state.has(COMPLETED) || job.own_cause().is_some() {
+        job.own_cause().cloned()
+    } else {
+        Some(cancellation_of(job))
+    }
+}

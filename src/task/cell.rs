@@ -1,0 +1,124 @@
+//! The three forms of a task block: a coroutine with its closure and result, and blocks without a body.
+
+use std::cell::UnsafeCell;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+
+use crate::task::{Task, TaskVTable};
+
+/// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
+#[repr(C)]
+pub(crate) struct TaskCell<T, F> {
+    task: Task,
+    value: UnsafeCell<MaybeUninit<T>>,
+    body: UnsafeCell<ManuallyDrop<F>>,
+}
+
+/// The front of a block, as far as the result.
+#[repr(C)]
+struct ValueCell<T> {
+    task: Task,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T, F> TaskCell<T, F> {
+    /// Moves a closure into a new block.
+    #[inline]
+    pub(crate) fn allocate(task: Task, body: F) -> NonNull<Task> {
+        let cell = Box::new(Self {
+            task,
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+            body: UnsafeCell::new(ManuallyDrop::new(body)),
+        });
+        NonNull::from(Box::leak(cell)).cast()
+    }
+
+    fn of(task: &Task) -> *const Self {
+        std::ptr::from_ref(task).cast()
+    }
+
+    /// Moves the closure out.
+    ///
+    /// # Safety
+    ///
+    /// The block is of these types, its closure has not been moved out, and the caller has the sole right to start it.
+    #[inline]
+    pub(crate) unsafe fn take_body(task: &Task) -> F {
+        // SAFETY: in bounds of the block, by its type.
+        let body = unsafe { &raw const (*Self::of(task)).body };
+        // SAFETY: the caller has the sole right to it.
+        unsafe { ManuallyDrop::take(&mut *UnsafeCell::raw_get(body)) }
+    }
+
+    /// Stores the result.
+    ///
+    /// # Safety
+    ///
+    /// As for `take_body`, which came before; called at most once.
+    #[inline]
+    pub(crate) unsafe fn put_value(task: &Task, value: T) {
+        // SAFETY: in bounds of the block, by its type.
+        let slot = unsafe { &raw const (*Self::of(task)).value };
+        // SAFETY: nobody reads it before the job has completed.
+        unsafe { (*UnsafeCell::raw_get(slot)).write(value) };
+    }
+
+    /// Drops the closure where it stands (for the vtable).
+    pub(crate) unsafe fn drop_body(task: &Task) {
+        // SAFETY: passed on to the caller.
+        drop(unsafe { Self::take_body(task) });
+    }
+
+    /// Drops the result where it stands (for the vtable).
+    pub(crate) unsafe fn drop_value(task: &Task) {
+        // SAFETY: passed on to the caller.
+        drop(unsafe { take_value::<T>(task) });
+    }
+
+    /// Frees the block (for the vtable).
+    pub(crate) unsafe fn free(task: NonNull<Task>) {
+        // SAFETY: it came from a box of this type; what is left in it needs no drop but the header's.
+        drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
+    }
+}
+
+/// Moves the result out.
+///
+/// # Safety
+///
+/// The block's result is a `T`, was stored, and was not moved out before.
+pub(crate) unsafe fn take_value<T>(task: &Task) -> T {
+    // SAFETY: as `peek_value`, and read once.
+    unsafe { peek_value::<T>(task).read() }
+}
+
+/// Where the result stands.
+///
+/// # Safety
+///
+/// The block's result is a `T`.
+pub(crate) unsafe fn peek_value<T>(task: &Task) -> *const T {
+    let cell: *const ValueCell<T> = std::ptr::from_ref(task).cast();
+    // SAFETY: in bounds of the block, by the type of its result.
+    unsafe { (&raw const (*cell).value).cast() }
+}
+
+unsafe fn nothing(_: &Task) {}
+
+unsafe fn free_bare(task: NonNull<Task>) {
+    // SAFETY: it came from `allocate_bare`.
+    drop(unsafe { Box::from_raw(task.as_ptr()) });
+}
+
+/// For blocks without closure and result: a scope's job, a thread's task, a job made by hand.
+pub(crate) static BARE: TaskVTable = TaskVTable {
+    run: nothing,
+    drop_body: nothing,
+    drop_value: nothing,
+    free: free_bare,
+};
+
+/// A block without closure and result.
+pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
+    NonNull::from(Box::leak(Box::new(task)))
+}

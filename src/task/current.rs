@@ -1,0 +1,84 @@
+//! Who runs on this thread. The only file with thread-locals (R7).
+//!
+//! A coroutine that has started stays on its thread, so what is read here before a suspension is still true after it.
+//! All the same no reference into a thread-local leaves this file, and the functions are never inlined: the address of a
+//! thread-local is computed anew at each call, whatever the optimiser knows of the calling function.
+
+use std::cell::Cell;
+use std::ptr;
+
+use crate::task::home::Home;
+
+thread_local! {
+    static HOME: Cell<*const Home> = const { Cell::new(ptr::null()) };
+    /// How many frames of the runtime that must not suspend are on this thread's stack (R6).
+    static CLOSED_FRAMES: Cell<u32> = const { Cell::new(0) };
+    static IS_IO: Cell<bool> = const { Cell::new(false) };
+    static EXIT: Exit = const { Exit(Cell::new(None)) };
+}
+
+/// Runs a function when the thread ends.
+struct Exit(Cell<Option<fn(&'static Home)>>);
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        let home = HOME
+            .try_with(|cell| cell.replace(ptr::null()))
+            .unwrap_or(ptr::null());
+        if let (Some(leave), false) = (self.0.get(), home.is_null()) {
+            // SAFETY: homes are never freed.
+            leave(unsafe { &*home });
+        }
+    }
+}
+
+/// The home of this thread, if it has one.
+#[inline(never)]
+pub(crate) fn home() -> Option<&'static Home> {
+    let home = HOME.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: homes are never freed.
+    unsafe { home.as_ref() }
+}
+
+/// Gives this thread a home; `leave` runs with it when the thread ends. False if the thread is ending already.
+#[inline(never)]
+pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) -> bool {
+    if EXIT.try_with(|exit| exit.0.set(Some(leave))).is_err() {
+        return false;
+    }
+    HOME.with(|cell| cell.set(home));
+    true
+}
+
+/// Makes this thread one of the IO pool.
+#[inline(never)]
+pub(crate) fn enter_io() {
+    IS_IO.with(|flag| flag.set(true));
+}
+
+/// Whether this thread belongs to the IO pool.
+#[inline(never)]
+pub(crate) fn is_io() -> bool {
+    IS_IO.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Whether a frame of the runtime that must not suspend is on this thread's stack.
+#[inline(never)]
+pub(crate) fn is_closed() -> bool {
+    CLOSED_FRAMES
+        .try_with(|count| count.get() > 0)
+        .unwrap_or(false)
+}
+
+#[inline(never)]
+fn add_closed(by: i32) {
+    let _ = CLOSED_FRAMES.try_with(|count| count.set(count.get().wrapping_add_signed(by)));
+}
+
+/// Runs user code inside a frame of the runtime: whatever it calls must not suspend, and its panic is given back.
+pub(crate) fn closed<R>(call: impl FnOnce() -> R) -> std::thread::Result<R> {
+    add_closed(1);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+    add_closed(-1);
+    result
+}

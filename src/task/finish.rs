@@ -1,0 +1,181 @@
+//! The end of a job.
+//!
+//! 1. The body's end sets BODY_DONE. If children live, that is all: the last of them goes on here.
+//! 2. Whoever closes the job finalises it, once: a failure that nobody above answers for is reported; under the lock
+//!    the outcome is decided and published, and the waiters are claimed; the value is dropped if nobody will have it;
+//!    the waiters are handed back; the completion handlers run; the job leaves its parent.
+//! 3. If it was the parent's last child, the parent's frame is woken, or the parent is finalised in the next turn of the
+//!    same loop. No recursion: a chain of a million parents completes in one loop.
+//!
+//! COMPLETED is the last thing published, so whoever sees it sees the cause and the value. A job leaves its parent only
+//! after its closure and, if nobody holds its handle, its value have been dropped (R2).
+
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+use crate::error::Error;
+use crate::job::children::{self, Detached, Ended};
+use crate::job::joiner;
+use crate::job::state::{ANSWERS, CANCELLING, COROUTINE, DEFERRED, FAILED, SUCCEEDED, SUPERVISOR};
+use crate::task::queue::Queue;
+use crate::task::waiter::{self, Waiter};
+use crate::task::word::Generation;
+use crate::task::{
+    HANDLE_GONE, Handler, Task, VALUE_READY, VALUE_STORED, VALUE_TAKEN, cancel, current, release,
+    report,
+};
+
+/// The body of a job that has no frame (a coroutine, a job made by hand) has ended.
+pub(crate) fn end_body(task: &Task) {
+    if children::end_body(&task.job) == Ended::Finalise {
+        finalise(task);
+    }
+}
+
+/// Completes a job that the caller has closed, and then each ancestor whose last child that was. Gives back the count
+/// that a coroutine holds on itself.
+pub(crate) fn finalise(task: &Task) {
+    let mut at: *const Task = task;
+    loop {
+        // SAFETY: closed by us, and its own count is released by us, below.
+        let task = unsafe { &*at };
+        report_if_root(task);
+        let ready = Queue::new();
+        let handlers = complete(task, &ready);
+        waiter::hand_back(&ready);
+        if let Some(handlers) = handlers {
+            run_handlers(task, handlers);
+        }
+        match leave_parent(task) {
+            Some(parent) => at = parent,
+            None => return,
+        }
+    }
+}
+
+/// Publishes the outcome; claims the waiters; drops a value that nobody will have.
+fn complete(task: &Task, ready: &Queue) -> Option<Vec<(u64, Handler)>> {
+    let mut context = None;
+    let mut handlers = None;
+    let mut succeeded = false;
+    joiner::complete(
+        &task.job,
+        |state| {
+            succeeded = !state.has(CANCELLING);
+            if !succeeded && task.own_cause().is_none() {
+                // Nobody reads the cause of a job without one before it has completed: its body and its children have
+                // ended, and handles look only at completed jobs.
+                task.set_cause(cancel::cancellation_of(task));
+            }
+            if task.has_extras_locked() {
+                handlers = Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
+            }
+            context = task.take_context();
+            if succeeded { SUCCEEDED } else { 0 }
+        },
+        // SAFETY: `complete` holds the lock and has just taken the links out of the list.
+        |links| unsafe {
+            Waiter::claim(Waiter::of(links), ready);
+        },
+    );
+    drop(context);
+    if task.state().has(DEFERRED) {
+        settle_value(task, succeeded);
+    }
+    handlers
+}
+
+/// The value belongs to the handle; to us, if the job failed or the handle went first.
+fn settle_value(task: &Task, succeeded: bool) {
+    let ours = if succeeded {
+        // ORDERING: release for the value, acquire for what the handle did before it went.
+        task.value.fetch_or(VALUE_READY, Ordering::AcqRel) & (HANDLE_GONE | VALUE_TAKEN)
+            == HANDLE_GONE
+    } else {
+        task.value.load(Ordering::Relaxed) & VALUE_STORED != 0
+    };
+    if ours {
+        // SAFETY: it was stored, and the handle has left it to us.
+        let dropped = current::closed(|| unsafe { (task.vtable.drop_value)(task) });
+        if let Err(panic) = dropped {
+            report::handler_panicked("the destructor of an unclaimed result", panic);
+        }
+    }
+}
+
+fn report_if_root(task: &Task) {
+    let state = task.state();
+    if !state.has(FAILED) || !state.has(COROUTINE) || state.has(DEFERRED) {
+        return;
+    }
+    // SAFETY: the parent of a job that has not left it is alive.
+    let answered = unsafe { task.job.parent().as_ref() }.is_some_and(|parent| {
+        let state = Task::of(parent).state();
+        state.has(ANSWERS) && !state.has(SUPERVISOR)
+    });
+    if answered {
+        return;
+    }
+    if let Some(failure) = cancel::outcome(task) {
+        report::uncaught(task, &failure);
+    }
+}
+
+#[cold]
+fn run_handlers(task: &Task, handlers: Vec<(u64, Handler)>) {
+    let cause = cancel::outcome(task);
+    for (_, handler) in handlers {
+        run_handler(handler, cause.as_ref());
+    }
+}
+
+/// Runs one completion handler.
+pub(crate) fn run_handler(handler: Handler, cause: Option<&Error>) {
+    if let Err(panic) = current::closed(move || handler(cause)) {
+        report::handler_panicked("a completion handler", panic);
+    }
+}
+
+/// Takes the job out of the tree and gives back its own count. The parent, if it is ours to finalise.
+fn leave_parent(task: &Task) -> Option<*const Task> {
+    // SAFETY: the parent of a job that has not left it is alive.
+    let parent = unsafe { task.job.parent().as_ref() };
+    let mut next = None;
+    if let Some(parent) = parent {
+        let mut frame: *const Task = std::ptr::null();
+        // SAFETY: linked until now.
+        let detached = unsafe {
+            children::detach(parent, &task.job, |parent| {
+                frame = claim_frame(Task::of(parent));
+                !frame.is_null()
+            })
+        };
+        match detached {
+            Detached::Nothing => {}
+            Detached::Finalise => next = Some(std::ptr::from_ref(Task::of(parent))),
+            Detached::Wake => {
+                let ready = Queue::new();
+                // SAFETY: claimed just now, so in no queue.
+                unsafe { ready.push(frame) };
+                waiter::hand_back(&ready);
+            }
+        }
+    }
+    release(NonNull::from(task));
+    next
+}
+
+/// Under the parent's lock: claims the frame that waits for the parent's children.
+fn claim_frame(parent: &Task) -> *const Task {
+    let generation = parent.drain.replace(Generation::NONE);
+    if generation == Generation::NONE {
+        return std::ptr::null();
+    }
+    let owner = parent.owner();
+    // SAFETY: a frame that waits for its children stands.
+    if unsafe { &*owner }.word.claim_value(generation) {
+        owner
+    } else {
+        std::ptr::null()
+    }
+}

@@ -1,0 +1,213 @@
+//! A thread as its coroutines know it: the queue of those that are ready, and the way in for everybody else.
+//!
+//! Every thread that ever suspends has a home, be it a worker of a pool, the loop of `run_blocking` or a plain thread
+//! that parks. Homes are pooled and never freed, so whoever holds one's address may always send to it; what it then finds
+//! is decided by the inbox and, for coroutines that have not started, by the gate of the dispatcher that sent it.
+//!
+//! The *local* half belongs to the thread that the home is given to, and only that thread touches it.
+
+use std::cell::Cell;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+use crate::task::Task;
+use crate::task::inbox::Inbox;
+use crate::task::queue::Queue;
+use crate::task::sleep::SleepWord;
+
+/// Runs the thread's loop until the thread's own task has been taken from the queue.
+pub(crate) type Pump = unsafe fn(&'static Home, *const Task);
+
+/// What other threads may touch of a thread, and beside it what they may not.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Home {
+    inbox: Inbox<Task>,
+    pub(crate) sleep: SleepWord,
+    event: AtomicI32,
+    /// How many started coroutines live here: written by the owner, read by those who place new ones.
+    pub(crate) hosted: AtomicU32,
+    /// Free for the scheduler that owns the thread: how much unstarted work it was handed.
+    pub(crate) handed: AtomicU32,
+    pub(crate) local: Local,
+}
+
+/// The half that only the owner thread touches.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Local {
+    /// The task that runs now: a coroutine, or the thread's own.
+    pub(crate) current: Cell<*const Task>,
+    pub(crate) ready: Queue,
+    /// The thread's own task, which has a word but no stack.
+    pub(crate) thread_task: Cell<*const Task>,
+    pub(crate) pump: Cell<Option<Pump>>,
+    /// How many loops and workers run on this thread: 0 on a plain thread, which only parks.
+    pub(crate) loops: Cell<u32>,
+    /// What the driver keeps for this thread; its type is the driver's own affair.
+    pub(crate) driver: Cell<*const ()>,
+    /// What the scheduler keeps for this thread.
+    pub(crate) worker: Cell<*const ()>,
+    ids: Cell<(u64, u64)>,
+}
+
+// SAFETY: the shared half is made of atomics; `local` is touched by the owner thread alone, which every access states.
+unsafe impl Sync for Home {}
+// SAFETY: as above: a home changes its owner only through the pool, whose mutex orders the two.
+unsafe impl Send for Home {}
+
+static FREE: Mutex<Vec<&'static Home>> = Mutex::new(Vec::new());
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+const ID_BLOCK: u64 = 1024;
+
+impl Home {
+    /// Takes a home from the pool, or makes one.
+    pub(crate) fn obtain() -> &'static Home {
+        let pooled = FREE
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop();
+        pooled.unwrap_or_else(|| {
+            Box::leak(Box::new(Home {
+                inbox: Inbox::new(),
+                sleep: SleepWord::new(),
+                event: AtomicI32::new(-1),
+                hosted: AtomicU32::new(0),
+                handed: AtomicU32::new(0),
+                local: Local {
+                    current: Cell::new(ptr::null()),
+                    ready: Queue::new(),
+                    thread_task: Cell::new(ptr::null()),
+                    pump: Cell::new(None),
+                    loops: Cell::new(0),
+                    driver: Cell::new(ptr::null()),
+                    worker: Cell::new(ptr::null()),
+                    ids: Cell::new((0, 0)),
+                },
+            }))
+        })
+    }
+
+    /// Gives a home back whose thread ends and that hosts nothing.
+    pub(crate) fn give_back(&'static self) {
+        self.local.current.set(ptr::null());
+        self.local.thread_task.set(ptr::null());
+        self.local.pump.set(None);
+        self.local.loops.set(0);
+        self.local.driver.set(ptr::null());
+        self.local.worker.set(ptr::null());
+        FREE.lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(self);
+    }
+
+    /// Any thread: sends a chain of tasks, linked from `newest` to `oldest`, and wakes the thread if it sleeps.
+    ///
+    /// # Safety
+    ///
+    /// The tasks belong to this home (or have not started), are in no queue, and stay alive until they are taken.
+    pub(crate) unsafe fn send_chain(&self, newest: *const Task, oldest: *const Task) {
+        // SAFETY: the caller vouches for the chain.
+        if unsafe { self.inbox.push_chain(newest, oldest) } {
+            self.notify();
+        }
+    }
+
+    /// Any thread: wakes the thread if it sleeps or is about to.
+    #[inline]
+    pub(crate) fn notify(&self) {
+        if self.sleep.notify() {
+            self.ring();
+        }
+    }
+
+    #[cold]
+    fn ring(&self) {
+        let event = self.event.load(Ordering::Acquire);
+        if event >= 0 {
+            let one = 1u64;
+            // SAFETY: eight bytes of ours, to a descriptor that is never closed. It cannot fail but for a full counter,
+            // which means that the thread has been told already.
+            unsafe { libc::write(event, (&raw const one).cast(), 8) };
+        }
+    }
+
+    /// Owner: the eventfd, made at the first call. `None` when there is no descriptor to be had; the owner then sleeps
+    /// in short turns.
+    pub(crate) fn event(&self) -> Option<RawFd> {
+        let event = self.event.load(Ordering::Acquire);
+        if event >= 0 {
+            return Some(event);
+        }
+        // SAFETY: a plain system call.
+        let event = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+        if event < 0 {
+            return None;
+        }
+        self.event.store(event, Ordering::Release);
+        Some(event)
+    }
+
+    /// Owner: empties the eventfd.
+    pub(crate) fn silence(&self) {
+        let event = self.event.load(Ordering::Relaxed);
+        if event >= 0 {
+            let mut count = 0u64;
+            // SAFETY: eight bytes of ours.
+            unsafe { libc::read(event, (&raw mut count).cast(), 8) };
+        }
+    }
+
+    /// Owner: moves what others have sent into the queue of ready tasks.
+    #[inline]
+    pub(crate) fn take_inbox(&self) {
+        if !self.inbox.looks_empty() {
+            // SAFETY: what was sent is alive and in no other queue.
+            self.inbox
+                .drain(|task| unsafe { self.local.ready.push(task) });
+        }
+    }
+
+    /// Owner, after it has announced sleep: is there still nothing?
+    pub(crate) fn inbox_is_empty(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// Owner: puts a task at the end of the queue.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread owns this home; the task lives here, and is in no queue.
+    #[inline(always)]
+    pub(crate) unsafe fn push_ready(&self, task: *const Task) {
+        // SAFETY: the caller vouches for the task.
+        unsafe { self.local.ready.push(task) };
+    }
+
+    /// Owner: the number of the next job, from a block of its own.
+    #[inline]
+    pub(crate) fn next_id(&self) -> u64 {
+        let (mut next, mut end) = self.local.ids.get();
+        if next == end {
+            next = NEXT_ID.fetch_add(ID_BLOCK, Ordering::Relaxed);
+            end = next + ID_BLOCK;
+        }
+        self.local.ids.set((next + 1, end));
+        next
+    }
+
+    /// Owner: counts the coroutines that live here.
+    #[inline]
+    pub(crate) fn count_hosted(&self, by: i32) {
+        // A plain store: there is one writer.
+        let now = self.hosted.load(Ordering::Relaxed).wrapping_add_signed(by);
+        self.hosted.store(now, Ordering::Relaxed);
+    }
+}
+
+/// The number of a job that is made by a thread without a home.
+pub(crate) fn stray_id() -> u64 {
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}

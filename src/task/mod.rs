@@ -1,0 +1,411 @@
+//! Layer 3: a task, which is a job with something that runs: a coroutine, the frame of a scope, or a plain thread.
+//!
+//! - [`word`] decides who may resume a suspended task; [`inbox`] and [`sleep`] bring it back to its thread.
+//! - [`home`] is a thread as its tasks know it; [`current`] tells which one we are on.
+//! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
+//! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
+//! - [`report`] is where failures go that nobody awaits.
+//!
+//! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
+//! its link in the parent's child list (one count), by each handle, and by each continuation that user code holds. What
+//! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame.
+
+pub(crate) mod cancel;
+pub(crate) mod cell;
+pub(crate) mod current;
+pub(crate) mod finish;
+pub(crate) mod home;
+pub(crate) mod inbox;
+pub(crate) mod label;
+pub(crate) mod queue;
+pub(crate) mod report;
+pub(crate) mod sleep;
+pub(crate) mod wait;
+pub(crate) mod waiter;
+pub(crate) mod word;
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use crate::context::{CoroutineContext, Elements};
+use crate::coroutine::Header;
+use crate::error::Error;
+use crate::job::node::JobNode;
+use crate::job::state::{COMPLETED, COROUTINE, DEFERRED, SCOPE, SUPERVISOR, State};
+use crate::task::home::Home;
+use crate::task::inbox::Linked;
+use crate::task::label::{Label, Point};
+use crate::task::word::Word;
+use crate::util::sync::Shared;
+
+/// What the runtime must be able to do with a task whose types it does not know.
+#[derive(Debug)]
+pub(crate) struct TaskVTable {
+    /// Runs the body on the current stack, and completes the task.
+    pub(crate) run: unsafe fn(&Task),
+    /// Drops the closure of a task that never ran.
+    pub(crate) drop_body: unsafe fn(&Task),
+    /// Drops the result.
+    pub(crate) drop_value: unsafe fn(&Task),
+    /// Frees the block. The closure and the result are gone.
+    pub(crate) free: unsafe fn(NonNull<Task>),
+}
+
+/// Bits of `Task::value`.
+pub(crate) const VALUE_READY: u32 = 1;
+pub(crate) const HANDLE_GONE: u32 = 2;
+/// The body has returned a value.
+pub(crate) const VALUE_STORED: u32 = 8;
+/// The handle has moved the value out.
+pub(crate) const VALUE_TAKEN: u32 = 16;
+/// A cancellation handler is stored with the current suspension.
+pub(crate) const CANCEL_HANDLER: u32 = 4;
+
+/// Bits of `Task::flags`, which only the owner thread touches.
+pub(crate) const SHIELD_REPORTED: u32 = 1;
+/// A cancellation was reported through `Read` or `Write`.
+pub(crate) const IO_CANCELLED: u32 = 2;
+
+/// The header of a task block.
+#[repr(C)]
+pub(crate) struct Task {
+    pub(crate) job: JobNode,
+    pub(crate) word: Word,
+    home: AtomicPtr<Home>,
+    pub(crate) stack: Cell<Option<NonNull<Header>>>,
+    /// The innermost job whose body this task runs now: itself, or that of a scope function.
+    current: AtomicPtr<Task>,
+    label: AtomicPtr<Label>,
+    place: AtomicPtr<Location<'static>>,
+    link: AtomicPtr<Task>,
+    /// Whose frame runs the body: the task itself, for a scope's job the task that called the scope function, for a job
+    /// without a body nobody.
+    owner: *const Task,
+    /// The suspension in which the frame waits for its children; guarded by the job's lock.
+    pub(crate) drain: Cell<word::Generation>,
+    /// The first cause, written once before CANCELLING is visible.
+    cause: Shared<Option<Error>>,
+    /// What few tasks have; guarded by the job's lock.
+    extras: Shared<Option<Box<Extras>>>,
+    pub(crate) vtable: &'static TaskVTable,
+    /// The context, inherited from the parent or (low bit) counted.
+    context: Cell<*const Elements>,
+    pub(crate) id: u64,
+    pub(crate) value: AtomicU32,
+    pub(crate) flags: Cell<u32>,
+}
+
+const _: () = assert!(
+    size_of::<Task>() <= 192,
+    "a task block has outgrown its budget"
+);
+
+// SAFETY: the atomics are shared; every plain field states who touches it and when (the owner thread, or the holder of the
+// job's lock).
+unsafe impl Sync for Task {}
+// SAFETY: as above.
+unsafe impl Send for Task {}
+
+/// A completion handler.
+pub(crate) type Handler = Box<dyn FnOnce(Option<&Error>) + Send>;
+/// A handler that a canceller calls.
+pub(crate) type CancelHandler = Box<dyn FnOnce(&Error) + Send>;
+
+/// What few tasks have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// A failure that came after the cancellation, and so is not in `cause`.
+    pub(crate) failure: Option<Error>,
+    pub(crate) handlers: Vec<(u64, Handler)>,
+    pub(crate) next_handler: u64,
+    pub(crate) cancel_handler: Option<(word::Generation, CancelHandler)>,
+}
+
+/// What a new task is made from.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) kind: u32,
+    pub(crate) refs: u32,
+    pub(crate) owner: *const Task,
+    pub(crate) vtable: &'static TaskVTable,
+    pub(crate) id: u64,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl Linked for Task {
+    #[inline(always)]
+    fn link(&self) -> &AtomicPtr<Task> {
+        &self.link
+    }
+}
+
+impl Task {
+    pub(crate) fn new(birth: Birth) -> Self {
+        Self {
+            job: JobNode::new(birth.kind, birth.refs),
+            word: Word::new(),
+            home: AtomicPtr::new(ptr::null_mut()),
+            stack: Cell::new(None),
+            current: AtomicPtr::new(ptr::null_mut()),
+            label: AtomicPtr::new(ptr::null_mut()),
+            place: AtomicPtr::new(ptr::from_ref(birth.place).cast_mut()),
+            link: AtomicPtr::new(ptr::null_mut()),
+            owner: birth.owner,
+            drain: Cell::new(word::Generation::NONE),
+            cause: Shared::new(None),
+            extras: Shared::new(None),
+            vtable: birth.vtable,
+            context: Cell::new(ptr::null()),
+            id: birth.id,
+            value: AtomicU32::new(0),
+            flags: Cell::new(0),
+        }
+    }
+
+    /// The task whose job this is.
+    #[inline(always)]
+    pub(crate) fn of(job: &JobNode) -> &Task {
+        // SAFETY: every job stands at the start of a task (`repr(C)`), and is reached through a pointer to the whole.
+        unsafe { &*ptr::from_ref(job).cast::<Task>() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn state(&self) -> State {
+        self.job.state()
+    }
+
+    /// The thread that this task lives on, once it has started.
+    #[inline(always)]
+    pub(crate) fn home(&self) -> Option<&'static Home> {
+        // SAFETY: homes are never freed.
+        unsafe { self.home.load(Ordering::Acquire).as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn set_home(&self, home: &'static Home) {
+        self.home
+            .store(ptr::from_ref(home).cast_mut(), Ordering::Release);
+    }
+
+    /// The innermost job whose body this task runs; `None` on a plain thread outside any scope.
+    #[inline(always)]
+    pub(crate) fn current(&self) -> *const Task {
+        self.current.load(Ordering::Acquire)
+    }
+
+    /// Owner, while running.
+    #[inline(always)]
+    pub(crate) fn set_current(&self, job: *const Task) {
+        self.current.store(job.cast_mut(), Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn owner(&self) -> *const Task {
+        if self.state().has(COROUTINE) {
+            self
+        } else {
+            self.owner
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_point(&self, label: &'static Label, place: &'static Location<'static>) {
+        self.label
+            .store(ptr::from_ref(label).cast_mut(), Ordering::Relaxed);
+        self.place
+            .store(ptr::from_ref(place).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// What the task waits for, or waited for last; for one that never waited, the place of its launch.
+    pub(crate) fn point(&self) -> (Option<Point>, &'static Location<'static>) {
+        // SAFETY: both point to statics.
+        let (label, place) = unsafe {
+            (
+                self.label.load(Ordering::Relaxed).as_ref(),
+                &*self.place.load(Ordering::Relaxed),
+            )
+        };
+        (label.map(|label| Point { label, place }), place)
+    }
+
+    /// The cause that was stored with this very job, once CANCELLING was seen.
+    pub(crate) fn own_cause(&self) -> Option<&Error> {
+        // SAFETY: written once, before CANCELLING became visible, which the caller has seen; never written after.
+        self.cause.with(|cause| unsafe { (*cause).as_ref() })
+    }
+
+    /// Under the job's lock, before CANCELLING is set.
+    pub(crate) fn set_cause(&self, cause: Error) {
+        // SAFETY: the lock is held, and nobody reads before the flag that is set after this.
+        self.cause.with_mut(|slot| unsafe { *slot = Some(cause) });
+    }
+
+    /// Works on the extras, made if there are none.
+    pub(crate) fn with_extras<R>(&self, work: impl FnOnce(&mut Extras) -> R) -> R {
+        let _guard = self.job.lock();
+        self.extras_locked(work)
+    }
+
+    /// The same, with the lock of the job held by the caller.
+    pub(crate) fn extras_locked<R>(&self, work: impl FnOnce(&mut Extras) -> R) -> R {
+        // SAFETY: the job's lock is held.
+        self.extras
+            .with_mut(|extras| work(unsafe { (*extras).get_or_insert_default() }))
+    }
+
+    /// Whether there are extras; the lock of the job is held by the caller.
+    pub(crate) fn has_extras_locked(&self) -> bool {
+        // SAFETY: the job's lock is held.
+        self.extras.with(|extras| unsafe { (*extras).is_some() })
+    }
+
+    /// Inherits the context of `parent`, which outlives this task.
+    #[inline]
+    pub(crate) fn inherit_context(&self, parent: &Task) {
+        self.context
+            .set(parent.context.get().map_addr(|address| address & !1));
+    }
+
+    /// Gives the task a context of its own.
+    pub(crate) fn own_context(&self, elements: Arc<Elements>) {
+        self.context
+            .set(Arc::into_raw(elements).map_addr(|address| address | 1));
+    }
+
+    /// The context. Null before it was set, and once the task has completed.
+    #[inline]
+    pub(crate) fn elements(&self) -> Option<&Elements> {
+        // SAFETY: what is set lives as long as the task has not completed: it is counted by this task, or by an ancestor
+        // that completes later.
+        unsafe { self.context.get().map_addr(|address| address & !1).as_ref() }
+    }
+
+    /// A counted handle of the context.
+    pub(crate) fn context(&self) -> CoroutineContext {
+        match self.elements() {
+            None => CoroutineContext::empty(),
+            Some(elements) => {
+                let raw: *const Elements = elements;
+                // SAFETY: the address came from `Arc::into_raw`, here or in an ancestor, and is counted.
+                unsafe { Arc::increment_strong_count(raw) };
+                // SAFETY: the count that was just taken.
+                CoroutineContext::from_elements(unsafe { Arc::from_raw(raw) })
+            }
+        }
+    }
+
+    /// Lets go of the context, with the job's lock held, before the task is unlinked from its parent.
+    pub(crate) fn take_context(&self) -> Option<Arc<Elements>> {
+        let raw = self.context.replace(ptr::null());
+        let counted = raw.addr() & 1 == 1;
+        // SAFETY: the low bit says that `own_context` counted it for this task.
+        counted.then(|| unsafe { Arc::from_raw(raw.map_addr(|address| address & !1)) })
+    }
+
+    /// The name that the coroutine's context gives it. Empty once it has completed.
+    pub(crate) fn name(&self) -> Option<String> {
+        let _guard = self.job.lock();
+        if self.state().has(COMPLETED) {
+            return None;
+        }
+        self.elements()
+            .and_then(Elements::name)
+            .map(|name| name.as_str().to_owned())
+    }
+
+    pub(crate) fn kind_name(&self) -> &'static str {
+        let state = self.state();
+        if state.has(DEFERRED) {
+            "async"
+        } else if state.has(COROUTINE) {
+            "launch"
+        } else if state.has(SCOPE) && state.has(SUPERVISOR) {
+            "supervisor_scope"
+        } else if state.has(SCOPE) {
+            "scope"
+        } else if state.has(SUPERVISOR) {
+            "SupervisorJob"
+        } else {
+            "Job"
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}{{{:?}}}", self.kind_name(), self.id, self.state())
+    }
+}
+
+/// A counted pointer to a task block.
+pub(crate) struct TaskRef(NonNull<Task>);
+
+// SAFETY: `Task` is `Sync`, and the count is atomic.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// Takes over a count.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns one count of a live block, and gives it away.
+    pub(crate) unsafe fn from_counted(task: NonNull<Task>) -> Self {
+        Self(task)
+    }
+
+    /// A further count.
+    pub(crate) fn new(task: &Task) -> Self {
+        task.job.retain();
+        Self(NonNull::from(task))
+    }
+
+    pub(crate) fn as_ptr(&self) -> NonNull<Task> {
+        self.0
+    }
+}
+
+impl std::ops::Deref for TaskRef {
+    type Target = Task;
+
+    #[inline(always)]
+    fn deref(&self) -> &Task {
+        // SAFETY: the count keeps the block.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> Self {
+        Self::new(self)
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// Gives back one count, and frees the block with the last.
+#[inline]
+pub(crate) fn release(task: NonNull<Task>) {
+    // SAFETY: the caller gives away a count, so the block is alive.
+    let header = unsafe { task.as_ref() };
+    if header.job.release() {
+        // SAFETY: it was the last count.
+        unsafe { (header.vtable.free)(task) };
+    }
+}

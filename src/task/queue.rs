@@ -1,0 +1,72 @@
+//! Queues of tasks, linked through the tasks themselves. A task is in one queue at a time.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use crate::task::Task;
+use crate::task::inbox::Linked;
+
+/// A first-in, first-out queue that one thread uses.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    first: Cell<*const Task>,
+    last: Cell<*const Task>,
+}
+
+impl Queue {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+
+    #[inline(always)]
+    pub(crate) fn first(&self) -> *const Task {
+        self.first.get()
+    }
+
+    /// Appends a task.
+    ///
+    /// # Safety
+    ///
+    /// The task is in no queue, and stays alive until it was popped.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, task: *const Task) {
+        // SAFETY: the caller vouches for the task.
+        unsafe { &*task }
+            .link()
+            .store(ptr::null_mut(), Ordering::Relaxed);
+        let last = self.last.get();
+        if last.is_null() {
+            self.first.set(task);
+        } else {
+            // SAFETY: a queued task is alive.
+            unsafe { &*last }
+                .link()
+                .store(task.cast_mut(), Ordering::Relaxed);
+        }
+        self.last.set(task);
+    }
+
+    /// Takes the first task, or gives null.
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> *const Task {
+        let first = self.first.get();
+        if !first.is_null() {
+            // SAFETY: a queued task is alive.
+            let next = unsafe { &*first }.link().load(Ordering::Relaxed);
+            self.first.set(next);
+            if next.is_null() {
+                self.last.set(ptr::null());
+            }
+        }
+        first
+    }
+}

@@ -1,0 +1,51 @@
+//! Where failures go that nobody awaits, and what else the runtime has to tell.
+
+use std::any::Any;
+use std::sync::{PoisonError, RwLock};
+
+use crate::error::Error;
+use crate::task::Task;
+
+type Hook = Box<dyn Fn(&str) + Send + Sync>;
+
+static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
+
+/// Sets where the runtime's messages go: uncaught failures, launches on a failed scope, coroutines that ignore their
+/// cancellation. Standard error by default.
+///
+/// The function is called on whichever thread has something to tell, must not suspend, and should be quick.
+pub fn set_message_hook(hook: impl Fn(&str) + Send + Sync + 'static) {
+    *HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+}
+
+/// Tells the user something.
+#[cold]
+pub(crate) fn tell(message: &str) {
+    let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner);
+    match &*hook {
+        Some(hook) => {
+            let _ = crate::task::current::closed(|| hook(message));
+        }
+        None => eprintln!("switchback: {message}"),
+    }
+}
+
+/// A failure that reached the root of its tree.
+#[cold]
+pub(crate) fn uncaught(task: &Task, error: &Error) {
+    let (_, place) = task.point();
+    let name = task
+        .elements()
+        .and_then(|e| e.name())
+        .map_or("", |name| name.as_str());
+    tell(&format!(
+        "uncaught failure in coroutine '{name}#{}' (last seen at {place}): {error:?}",
+        task.id
+    ));
+}
+
+/// A handler that panicked.
+#[cold]
+pub(crate) fn handler_panicked(what: &str, payload: Box<dyn Any + Send>) {
+    tell(&format!("{what} panicked: {}", Error::panicked(payload)));
+}

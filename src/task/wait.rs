@@ -1,0 +1,189 @@
+//! The one way to suspend.
+//!
+//! A suspending call goes through these steps, all inlined into it, so that between two suspensions no frame of ours
+//! returns (each that does costs two mispredicted returns):
+//!
+//! 1. [`Here::check`]: a cancelled coroutine gets its `Err` at once (R4).
+//! 2. If the call need not wait, it is done.
+//! 3. [`Here::prepare`]: may this frame suspend at all (R5, R6)? If so, it names the coming suspension.
+//! 4. The node is linked and the word published, under the lock of what is waited for.
+//! 5. [`Here::park`]: looks at the cancel flag once more, switches out, and says who woke it. A frame woken by a
+//!    cancellation takes the lock of what it waited for once more and unlinks its node before it goes on.
+
+use std::panic::Location;
+
+use crate::coroutine;
+use crate::error::{Error, Result};
+use crate::task::home::Home;
+use crate::task::label::Label;
+use crate::task::word::{Generation, Phase, Withdrawal, Woken};
+use crate::task::{Task, cancel, current};
+
+/// Who runs now, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Here {
+    home: &'static Home,
+    task: *const Task,
+}
+
+impl Here {
+    /// The running task of a home.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread owns `home`, and its `current` is set. The value is not kept beyond the calling frame.
+    #[inline(always)]
+    pub(crate) unsafe fn of(home: &'static Home) -> Self {
+        Self {
+            home,
+            task: home.local.current.get(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn home(&self) -> &'static Home {
+        self.home
+    }
+
+    /// The running task.
+    #[inline(always)]
+    pub(crate) fn task(&self) -> &Task {
+        // SAFETY: the running task is alive while its frame runs, and `Here` does not outlive that frame.
+        unsafe { &*self.task }
+    }
+
+    /// The innermost job whose body runs; `None` on a plain thread outside any scope.
+    #[inline(always)]
+    pub(crate) fn job(&self) -> Option<&Task> {
+        // SAFETY: a job outlives the frame that runs its body.
+        unsafe { self.task().current().as_ref() }
+    }
+
+    /// Whether the innermost job is cancelled.
+    #[inline(always)]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.job()
+            .is_some_and(|job| job.state().has(crate::job::state::CANCELLING))
+    }
+
+    /// The check that every suspending call begins with.
+    #[inline(always)]
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            Err(self.cancelled())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The error that a cancelled coroutine's suspending calls return.
+    #[cold]
+    pub(crate) fn cancelled(&self) -> Error {
+        match self.job() {
+            Some(job) => cancel::cancellation_of(job),
+            None => Error::cancelled(),
+        }
+    }
+
+    /// Names the coming suspension, or tells why this frame must not suspend.
+    #[inline(always)]
+    pub(crate) fn prepare(&self) -> Result<Generation> {
+        if std::thread::panicking() || self.task().word.phase() != Phase::Running {
+            return Err(self.refuse());
+        }
+        Ok(self.task().word.next())
+    }
+
+    /// R5 and R6: who may not suspend. `closed` frames run with `current` as it was, so they are asked for by name.
+    #[cold]
+    fn refuse(&self) -> Error {
+        if self.task().word.phase() != Phase::Running {
+            return Error::msg(
+                "a suspending call inside the block of a suspension that is being arranged",
+            );
+        }
+        Error::msg("a suspending call that must wait was made while the thread is panicking")
+    }
+
+    /// Stores what is waited for, and where.
+    #[inline(always)]
+    pub(crate) fn mark(&self, label: &'static Label, place: &'static Location<'static>) {
+        self.task().set_point(label, place);
+    }
+
+    /// Makes the suspension claimable. Comes after the node was linked, under the same lock.
+    #[inline(always)]
+    pub(crate) fn publish(&self, generation: Generation, cancellable: bool) {
+        self.task().word.publish(generation, cancellable);
+    }
+
+    /// Waits for the claim. `undo` unlinks the node; it is called if a cancellation ended the wait.
+    #[inline(always)]
+    pub(crate) fn park(
+        &self,
+        generation: Generation,
+        cancellable: bool,
+        undo: impl FnOnce(),
+    ) -> Woken {
+        let task = self.task();
+        if cancellable
+            && self
+                .job()
+                .is_some_and(|job| job.job.is_cancelling_seq_cst())
+            && task.word.withdraw(generation) == Withdrawal::Withdrawn
+        {
+            undo();
+            return Woken::Cancelled;
+        }
+        if !task.word.is_local() {
+            self.switch_out();
+        }
+        let woken = task.word.settle();
+        if woken == Woken::Cancelled {
+            undo();
+        }
+        woken
+    }
+
+    /// Goes to the end of the thread's queue and lets the others run.
+    #[inline(always)]
+    pub(crate) fn go_behind(&self) {
+        // SAFETY: this thread owns the home; the running task is in no queue.
+        unsafe { self.home.push_ready(self.task) };
+        self.switch_out();
+    }
+
+    /// Switches to whoever resumed this task; comes back when the task was taken from its thread's queue.
+    #[inline(always)]
+    pub(crate) fn switch_out(&self) {
+        match self.task().stack.get() {
+            // SAFETY: the running coroutine stands on that stack.
+            Some(header) => unsafe { coroutine::suspend(header) },
+            None => self.pump(),
+        }
+    }
+
+    #[cold]
+    fn pump(&self) {
+        let pump = self
+            .home
+            .local
+            .pump
+            .get()
+            .expect("a thread that suspends has a loop");
+        // SAFETY: this thread owns the home, and its own task is what runs.
+        unsafe { pump(self.home, self.task) };
+    }
+}
+
+/// R6: refuses in a frame of the runtime that must not suspend.
+#[inline]
+pub(crate) fn refuse_in_closed_frames() -> Result<()> {
+    if current::is_closed() {
+        return Err(Error::msg(
+            "a suspending call that must wait was made in a completion or cancellation handler, or in a destructor \
+             run by the runtime",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What a suspended frame leaves in the list of what it waits for.
+
+use std::cell::Cell;
+
+use crate::task::Task;
+use crate::task::queue::Queue;
+use crate::task::word::Generation;
+use crate::util::list::Links;
+
+/// A node in a wait list. It stands in the frame of the one who waits, and holds no count: whoever takes it out of the
+/// list claims its word while holding the list's lock.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) links: Links,
+    task: *const Task,
+    generation: Cell<Generation>,
+    linked: Cell<bool>,
+}
+
+impl Waiter {
+    pub(crate) fn new(task: *const Task) -> Self {
+        Self {
+            links: Links::new(),
+            task,
+            generation: Cell::new(Generation::NONE),
+            linked: Cell::new(false),
+        }
+    }
+
+    /// Owner: names the suspension, just before the node is linked.
+    #[inline]
+    pub(crate) fn arm(&self, generation: Generation) {
+        self.generation.set(generation);
+        self.linked.set(true);
+    }
+
+    /// Whether the node stands in its list; asked under the list's lock.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.linked.get()
+    }
+
+    /// The waiter whose links these are.
+    pub(crate) fn of(links: *const Links) -> *const Waiter {
+        links.cast()
+    }
+
+    /// Claims the one who waits, and puts it into `chain` if that succeeds.
+    ///
+    /// # Safety
+    ///
+    /// `waiter` was just taken out of a list whose lock is held.
+    #[inline]
+    pub(crate) unsafe fn claim(waiter: *const Waiter, chain: &Queue) -> bool {
+        // SAFETY: a node stands until its owner was handed back, or has taken the list's lock.
+        let waiter = unsafe { &*waiter };
+        waiter.linked.set(false);
+        let generation = waiter.generation.get();
+        // SAFETY: the waiting task is alive as long as its frame is.
+        let task = unsafe { &*waiter.task };
+        let claimed = task.word.claim_value(generation);
+        if claimed {
+            // SAFETY: a claimed task is in no queue, and nobody resumes it before it is handed back.
+            unsafe { chain.push(task) };
+        }
+        claimed
+    }
+}
+
+/// Hands claimed tasks back to their threads, in order; those of one foreign thread go with one exchange.
+pub(crate) fn hand_back(chain: &Queue) {
+    use std::sync::atomic::Ordering;
+
+    use crate::task::inbox::Linked;
+
+    let here = crate::task::current::home();
+    loop {
+        let first = chain.pop();
+        // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
+        let Some(task) = (unsafe { first.as_ref() }) else {
+            return;
+        };
+        let home = task.home().expect("only a started task can be claimed");
+        if here.is_some_and(|here| std::ptr::eq(here, home)) {
+            // SAFETY: this thread owns the home, and the task was claimed by us.
+            unsafe { home.push_ready(task) };
+            continue;
+        }
+        let (oldest, mut newest) = (first, first);
+        loop {
+            // SAFETY: as above.
+            let Some(next) = (unsafe { chain.first().as_ref() }) else {
+                break;
+            };
+            if !next.home().is_some_and(|other| std::ptr::eq(other, home)) {
+                break;
+            }
+            chain.pop();
+            next.link().store(newest.cast_mut(), Ordering::Relaxed);
+            newest = next;
+        }
+        // SAFETY: the chain is linked from newest to oldest, all claimed by us, all of that home.
+        unsafe { home.send_chain(newest, oldest) };
+    }
+}

@@ -1,0 +1,145 @@
+//! An intrusive doubly linked list: FIFO, removal in O(1) from anywhere, no allocation.
+//!
+//! The links live in the thing that is listed (a frame on a suspended stack, a job); the list holds only its two ends.
+//! Whoever calls has the lock, or is the only thread, that guards the list and all links in it.
+
+use std::ptr;
+
+use crate::util::sync::Shared;
+
+/// The two pointers that a listed thing carries.
+#[derive(Debug)]
+pub(crate) struct Links {
+    prev: Shared<*const Links>,
+    next: Shared<*const Links>,
+}
+
+// SAFETY: the pointers are only followed by whoever holds the guard of the list.
+unsafe impl Send for Links {}
+// SAFETY: as above.
+unsafe impl Sync for Links {}
+
+impl Links {
+    pub(crate) fn new() -> Self {
+        Self {
+            prev: Shared::new(ptr::null()),
+            next: Shared::new(ptr::null()),
+        }
+    }
+}
+
+/// The two ends of a list.
+#[derive(Debug)]
+pub(crate) struct List {
+    first: Shared<*const Links>,
+    last: Shared<*const Links>,
+}
+
+// SAFETY: as for `Links`.
+unsafe impl Send for List {}
+// SAFETY: as for `Links`.
+unsafe impl Sync for List {}
+
+#[inline(always)]
+fn get(cell: &Shared<*const Links>) -> *const Links {
+    // SAFETY: the caller of every list operation holds the guard, so nobody writes meanwhile.
+    cell.with(|p| unsafe { *p })
+}
+
+#[inline(always)]
+fn set(cell: &Shared<*const Links>, value: *const Links) {
+    // SAFETY: as in `get`, and nobody reads meanwhile.
+    cell.with_mut(|p| unsafe { *p = value });
+}
+
+impl List {
+    pub(crate) fn new() -> Self {
+        Self {
+            first: Shared::new(ptr::null()),
+            last: Shared::new(ptr::null()),
+        }
+    }
+
+    /// The first entry, or null.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of this list.
+    #[inline]
+    pub(crate) unsafe fn first(&self) -> *const Links {
+        get(&self.first)
+    }
+
+    /// The entry behind `links`, or null.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of the list that `links` is in.
+    #[inline]
+    pub(crate) unsafe fn after(links: *const Links) -> *const Links {
+        // SAFETY: a listed entry is alive.
+        get(unsafe { &(*links).next })
+    }
+
+    /// Appends an entry.
+    ///
+    /// # Safety
+    ///
+    /// - The caller holds the guard of this list.
+    /// - `links` is in no list, and stays alive and in place until it is removed.
+    #[inline]
+    pub(crate) unsafe fn push_back(&self, links: *const Links) {
+        let last = get(&self.last);
+        // SAFETY: the caller vouches for `links`.
+        let entry = unsafe { &*links };
+        set(&entry.prev, last);
+        set(&entry.next, ptr::null());
+        if last.is_null() {
+            set(&self.first, links);
+        } else {
+            // SAFETY: a listed entry is alive.
+            set(unsafe { &(*last).next }, links);
+        }
+        set(&self.last, links);
+    }
+
+    /// Takes an entry out.
+    ///
+    /// # Safety
+    ///
+    /// - The caller holds the guard of this list.
+    /// - `links` is in this very list.
+    #[inline]
+    pub(crate) unsafe fn remove(&self, links: *const Links) {
+        // SAFETY: a listed entry is alive.
+        let entry = unsafe { &*links };
+        let (prev, next) = (get(&entry.prev), get(&entry.next));
+        if prev.is_null() {
+            set(&self.first, next);
+        } else {
+            // SAFETY: a listed entry is alive.
+            set(unsafe { &(*prev).next }, next);
+        }
+        if next.is_null() {
+            set(&self.last, prev);
+        } else {
+            // SAFETY: a listed entry is alive.
+            set(unsafe { &(*next).prev }, prev);
+        }
+    }
+
+    /// Takes the first entry out, or gives null.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of this list.
+    #[inline]
+    pub(crate) unsafe fn pop_front(&self) -> *const Links {
+        let first = get(&self.first);
+        if !first.is_null() {
+            // SAFETY: `first` is in this list, and the caller holds its guard.
+            unsafe { self.remove(first) };
+        }
+        first
+    }
+}

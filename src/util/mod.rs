@@ -1,0 +1,5 @@
+//! Layer 0: small tools that know nothing of the crate.
+
+pub(crate) mod list;
+pub(crate) mod lock;
+pub(crate) mod sync;

@@ -1,0 +1,49 @@
+//! The seam between the protocols and the memory model that runs them.
+//!
+//! A protocol (the continuation word, the inbox, the sleep word, the job tree) takes its atomics and its shared cells
+//! from here and from nowhere else. In the library they are those of `std`; the models in `tests/models` compile the
+//! very same protocol files against a seam of the same shape made of loom's types, so that what is checked is what runs.
+
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use std::cell::UnsafeCell;
+
+/// A cell that several threads may reach and that a protocol gives to one of them at a time.
+///
+/// The access functions hand out raw pointers: the caller states in its SAFETY comment who owns the cell at that point.
+/// loom checks the claim when a model runs.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: every access goes through a raw pointer, and whoever dereferences it proves exclusive ownership there.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Reads through a pointer that nobody writes through meanwhile.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    /// Writes through a pointer that nobody else uses meanwhile.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
+
+/// Tells the processor, or the model, that this thread waits for another one to make progress.
+#[inline]
+pub(crate) fn pause(round: u32) {
+    if round < 40 {
+        std::hint::spin_loop();
+    } else {
+        // The holder may have lost its processor: with two cores, spinning on would only delay it.
+        std::thread::yield_now();
+    }
+}
