@@ -306,6 +306,8 @@ impl Worker {
     /// Sleeps until something comes, or until `limit`.
     pub(crate) fn sleep(&self, limit: Option<u64>) {
         self.with_stacks(StackCache::trim);
+        // Made before the announcement: whoever answers that must find it.
+        self.home.event();
         self.home.sleep.announce();
         if self.home.inbox_is_empty() && !self.has_work_for_seat() {
             Driver::of(self.home).sleep(self.home, limit);

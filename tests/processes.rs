@@ -1,0 +1,204 @@
+//! What ends a process, and what must not: each case runs in a child process, which is this very test again.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+use switchback::prelude::*;
+
+const CASE: &str = "SWITCHBACK_TEST_CASE";
+
+/// Runs the test `name` again in a child process, in which `in_child` is true.
+fn in_a_child(name: &str) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(CASE, name);
+    command.output().unwrap()
+}
+
+fn in_child(name: &str) -> bool {
+    std::env::var(CASE).is_ok_and(|case| case == name)
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == u64::MAX {
+        frame[3]
+    } else {
+        recurse(depth + 1) + frame[5]
+    }
+}
+
+fn overflow(name: &str, dispatcher: Option<Dispatcher>) {
+    if in_child(name) {
+        let _ = run_blocking(|s| {
+            let mut builder = s.builder().name("deep thinker").stack_size(64 << 10);
+            if let Some(dispatcher) = dispatcher {
+                builder = builder.dispatcher(dispatcher);
+            }
+            builder.launch(|_| println!("{}", recurse(0)));
+            Ok(())
+        });
+        unreachable!("a stack that overflows ends the process");
+    }
+    let output = in_a_child(name);
+    assert_eq!(
+        output.status.signal(),
+        Some(libc::SIGABRT),
+        "{}",
+        text(&output)
+    );
+    let text = text(&output);
+    assert!(text.contains("coroutine 'deep thinker#"), "{text}");
+    assert!(
+        text.contains("has overflowed its stack of 64 KiB"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_stack_overflow_on_a_loop_names_the_coroutine() {
+    overflow("a_stack_overflow_on_a_loop_names_the_coroutine", None);
+}
+
+#[test]
+fn a_stack_overflow_on_a_worker_names_the_coroutine() {
+    overflow(
+        "a_stack_overflow_on_a_worker_names_the_coroutine",
+        Some(Dispatchers::default()),
+    );
+}
+
+#[test]
+fn a_stack_overflow_on_an_io_thread_names_the_coroutine() {
+    overflow(
+        "a_stack_overflow_on_an_io_thread_names_the_coroutine",
+        Some(Dispatchers::io()),
+    );
+}
+
+#[test]
+fn other_faults_go_to_the_handler_that_was_there_before() {
+    const NAME: &str = "other_faults_go_to_the_handler_that_was_there_before";
+    if in_child(NAME) {
+        // The runtime's handler is in place, and the overflow is a plain thread's.
+        run_blocking(|_| delay(ms(1))).unwrap();
+        let thread = std::thread::Builder::new()
+            .name(String::from("plain"))
+            .spawn(|| recurse(0));
+        let _ = thread.unwrap().join();
+        unreachable!("a stack that overflows ends the process");
+    }
+    let output = in_a_child(NAME);
+    assert_eq!(
+        output.status.signal(),
+        Some(libc::SIGABRT),
+        "{}",
+        text(&output)
+    );
+    assert!(
+        text(&output).contains("thread 'plain'"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn a_process_ends_cleanly_while_coroutines_are_parked() {
+    const NAME: &str = "a_process_ends_cleanly_while_coroutines_are_parked";
+    if in_child(NAME) {
+        for dispatcher in [Dispatchers::default(), Dispatchers::io()] {
+            let scope = CoroutineScope::new(dispatcher + SupervisorJob::new());
+            for _ in 0..20 {
+                scope.launch(|_| delay(ms(1_000_000)));
+            }
+            scope.launch(|_| yield_()).join().unwrap();
+        }
+        GlobalScope.launch(|_| await_cancellation::<()>().map(drop));
+        std::process::exit(7);
+    }
+    let output = in_a_child(NAME);
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+}
+
+#[test]
+fn no_memory_for_a_stack_is_a_failure_of_the_job() {
+    const NAME: &str = "no_memory_for_a_stack_is_a_failure_of_the_job";
+    if in_child(NAME) {
+        run_blocking(|s| s.launch(|_| ()).join()).unwrap();
+        let limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: a plain system call on a value of ours.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
+            0
+        );
+        let failed = run_blocking(|s| {
+            supervisor_scope(|s| {
+                let job = s.builder().stack_size(512 << 20).async_(|_| Ok(1));
+                Ok(job.await_().unwrap_err().to_string())
+            })
+            .inspect(|_| assert!(s.is_active()))
+        });
+        println!("the answer: {}", failed.unwrap());
+        return;
+    }
+    let output = in_a_child(NAME);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(
+        text(&output).contains("the answer: no memory for a coroutine's stack"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn a_panic_in_a_coroutine_leaves_the_process_alone() {
+    let failed = run_blocking(|_| {
+        let scope = CoroutineScope::new(Dispatchers::default() + SupervisorJob::new());
+        let bad = scope.async_(|_| -> Result<()> { panic!("one of many") });
+        assert!(bad.await_().unwrap_err().is_panic());
+        let good = scope.async_(|_| Ok(5));
+        good.await_()
+    });
+    assert_eq!(failed.unwrap(), 5);
+}
+
+#[test]
+fn the_runtime_works_without_free_descriptors() {
+    const NAME: &str = "the_runtime_works_without_free_descriptors";
+    if in_child(NAME) {
+        let limit = libc::rlimit {
+            rlim_cur: 3,
+            rlim_max: 3,
+        };
+        // SAFETY: a plain system call on a value of ours.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
+            0
+        );
+        let sum = run_blocking(|s| {
+            let there = s.builder().dispatcher(Dispatchers::default()).async_(|_| {
+                delay(ms(5))?;
+                with_context(Dispatchers::io(), |_| Ok(20))
+            });
+            let here = s.async_(|_| {
+                delay(ms(2))?;
+                Ok(3)
+            });
+            Ok(there.await_()? + here.await_()?)
+        });
+        println!("sum={}", sum.unwrap());
+        return;
+    }
+    let output = in_a_child(NAME);
+    assert!(text(&output).contains("sum=23"), "{}", text(&output));
+    assert!(output.status.success(), "{}", text(&output));
+}
