@@ -35,9 +35,6 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Queues the coroutine for a thread of this dispatcher.
     fn dispatch(&self, task: Unstarted) -> Result<(), Refused>;
 
-    /// Whether the calling thread is one on which this dispatcher runs its coroutines.
-    fn is_here(&self) -> bool;
-
     /// The size of stack that coroutines get here unless they ask for another.
     fn stack_bytes(&self) -> usize;
 }
@@ -56,10 +53,6 @@ impl Dispatcher {
     #[inline]
     pub(crate) fn dispatch(&self, task: Unstarted) -> Result<(), Refused> {
         self.0.dispatch(task)
-    }
-
-    pub(crate) fn is_here(&self) -> bool {
-        self.0.is_here()
     }
 
     pub(crate) fn stack_bytes(&self) -> usize {

@@ -19,10 +19,6 @@ impl Dispatch for EventLoop {
         self.0.dispatch(task)
     }
 
-    fn is_here(&self) -> bool {
-        self.0.is_here()
-    }
-
     fn stack_bytes(&self) -> usize {
         StackSize::DEFAULT.bytes()
     }

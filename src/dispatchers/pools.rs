@@ -18,10 +18,6 @@ impl Dispatch for Default {
         }
     }
 
-    fn is_here(&self) -> bool {
-        default_pool().is_some_and(|pool| pool.is_here())
-    }
-
     fn stack_bytes(&self) -> usize {
         StackSize::DEFAULT.bytes()
     }
@@ -39,10 +35,6 @@ pub(super) struct Io;
 impl Dispatch for Io {
     fn dispatch(&self, task: Unstarted) -> Result<(), Refused> {
         io_pool().dispatch(task)
-    }
-
-    fn is_here(&self) -> bool {
-        io_pool().is_here()
     }
 
     fn stack_bytes(&self) -> usize {

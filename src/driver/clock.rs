@@ -8,6 +8,7 @@
 //! Everything that waits reads the time from the [`Clock`] of its driver and from nowhere else:
 //! that is the seam through which a test puts a virtual clock in the place of the kernel's.
 
+#[cfg(test)]
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -51,13 +52,15 @@ pub fn deadline_after(now: u64, duration: Duration) -> u64 {
 pub enum Clock {
     /// The kernel's monotonic clock.
     System,
-    /// A clock that stands still until it is told to advance. It belongs to the thread of its
+    /// A clock of a test, which stands still until it is told to advance. It belongs to the thread of its
     /// driver.
+    #[cfg(test)]
     Virtual(Cell<u64>),
 }
 
 impl Clock {
     /// Makes a virtual clock that shows `moment`.
+    #[cfg(test)]
     #[must_use]
     pub const fn starting_at(moment: u64) -> Self {
         Self::Virtual(Cell::new(moment))
@@ -69,13 +72,14 @@ impl Clock {
     pub fn now(&self) -> u64 {
         match self {
             Self::System => now(),
+            #[cfg(test)]
             Self::Virtual(moment) => moment.get(),
         }
     }
 
     /// Returns whether this clock has to be advanced by hand: who would sleep until a deadline
     /// advances it there instead.
-    #[inline]
+    #[cfg(test)]
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         matches!(self, Self::Virtual(_))
@@ -86,6 +90,7 @@ impl Clock {
     /// # Panics
     ///
     /// If this is the system's clock, which nobody can advance.
+    #[cfg(test)]
     pub fn advance(&self, duration: Duration) {
         self.advance_to(deadline_after(self.now(), duration));
     }
@@ -96,6 +101,7 @@ impl Clock {
     /// # Panics
     ///
     /// If this is the system's clock, which nobody can advance.
+    #[cfg(test)]
     pub fn advance_to(&self, moment: u64) {
         match self {
             Self::System => panic!("only a virtual clock can be advanced, not the system's"),

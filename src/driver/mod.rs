@@ -5,6 +5,7 @@
 //! one descriptor in `poll(2)`.
 
 pub(crate) mod clock;
+pub(crate) mod connect;
 pub(crate) mod delay;
 pub(crate) mod reactor;
 pub(crate) mod source;
@@ -69,11 +70,6 @@ impl Driver {
         unsafe { driver.as_ref() }.expect("a home that is in use has a driver")
     }
 
-    /// Whether a timer is set.
-    pub(crate) fn has_timers(&self) -> bool {
-        !self.wheel.borrow().is_empty()
-    }
-
     /// Fires the timers that are due.
     pub(crate) fn fire_timers(&self) {
         if self.wheel.borrow().is_empty() {
@@ -136,21 +132,16 @@ impl Driver {
         if fds[0].revents != 0 {
             home.silence();
         }
-        if fds[1].revents != 0 {
-            if let Some(watched) = watched {
-                let chain = crate::task::queue::Queue::new();
-                // SAFETY: this very thread waits, so the node stands in its frame; it is in no other list.
-                if unsafe { Waiter::claim(watched.waiter, &chain) } {
-                    crate::task::waiter::hand_back(&chain);
-                }
-                self.watched.set(None);
+        if fds[1].revents != 0
+            && let Some(watched) = watched
+        {
+            let chain = crate::task::queue::Queue::new();
+            // SAFETY: this very thread waits, so the node stands in its frame; it is in no other list.
+            if unsafe { Waiter::claim(watched.waiter, &chain) } {
+                crate::task::waiter::hand_back(&chain);
             }
+            self.watched.set(None);
         }
-    }
-
-    /// Whether the thread has a reactor.
-    pub(crate) fn has_reactor(&self) -> bool {
-        self.reactor.borrow().is_some()
     }
 }
 

@@ -70,10 +70,10 @@ impl Source {
     #[inline]
     pub(crate) fn drained(&self, here: &Here, direction: Direction) {
         let mut reactor = Driver::of(here.home()).reactor.borrow_mut();
-        if let Some(reactor) = &mut *reactor {
-            if let Some(key) = self.find(reactor) {
-                reactor.clear(key, direction);
-            }
+        if let Some(reactor) = &mut *reactor
+            && let Some(key) = self.find(reactor)
+        {
+            reactor.clear(key, direction);
         }
     }
 

@@ -208,7 +208,7 @@ impl Wheel {
 
     /// Returns the number of nodes that are linked.
     #[inline]
-    #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.len
     }

@@ -1,1 +1,51 @@
-//! Sockets.
+//! Sockets in blocking style: shaped like those of `std::net`, suspended instead of blocked.
+//!
+//! A call that must wait suspends its coroutine, and the thread goes on with others; on a plain thread it parks the thread.
+//! A socket belongs to no thread: it may be used from any, by several at once, and on a loop that began after the one in
+//! which it was made had ended.
+//!
+//! # Cancellation
+//!
+//! Each call that may wait checks first. A cancelled one returns an [`io::Error`](std::io::Error) of kind
+//! [`Other`](std::io::ErrorKind::Other) whose [`source`](std::error::Error::source) is the
+//! [`Cancelled`](crate::Cancelled); `?` makes a [`switchback::Error`](crate::Error) of it that
+//! [`is_cancelled`](crate::Error::is_cancelled). Bytes that were moved are always reported; the cancellation is then met by
+//! the next call.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use switchback::net::{TcpListener, TcpStream};
+//! use switchback::prelude::*;
+//!
+//! # fn main() -> Result<()> {
+//! run_blocking(|s| {
+//!     let listener = TcpListener::bind("127.0.0.1:0")?;
+//!     let address = listener.local_addr()?;
+//!     s.launch(move |_| {
+//!         let (mut stream, _) = listener.accept()?;
+//!         let mut line = [0; 5];
+//!         stream.read_exact(&mut line)?;
+//!         stream.write_all(&line)?;
+//!         Ok(())
+//!     });
+//!     let mut stream = TcpStream::connect(address)?;
+//!     stream.write_all(b"hello")?;
+//!     let mut echo = String::new();
+//!     stream.read_to_string(&mut echo)?;
+//!     assert_eq!(echo, "hello");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod resolve;
+mod socket;
+mod tcp_listener;
+mod tcp_stream;
+
+pub use tcp_listener::{Incoming, TcpListener};
+pub use tcp_stream::TcpStream;

@@ -15,7 +15,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Fresh, thread};
-use crate::task::current;
 use crate::task::home::Home;
 
 /// How many threads run at a time.
@@ -67,11 +66,6 @@ impl IoPool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the calling thread belongs to this pool.
-    pub(crate) fn is_here(&self) -> bool {
-        current::is_io()
-    }
-
     /// Queues a coroutine, and starts a thread for it if none waits.
     pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
         let mut state = self.state();
@@ -114,7 +108,6 @@ impl IoPool {
     /// What an IO thread does.
     fn work(&'static self) {
         let _alternate = crate::stack::overflow::AltStack::install();
-        current::enter_io();
         let home = thread::here().home();
         home.local.loops.set(1);
         let worker = Worker::of(home);

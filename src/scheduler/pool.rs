@@ -150,10 +150,6 @@ impl Pool {
         mine.then_some(worker)
     }
 
-    pub(crate) fn is_here(&'static self) -> bool {
-        self.worker_here().is_some()
-    }
-
     /// Wakes one worker that sleeps.
     pub(super) fn wake_one(&self) {
         let asleep = self.homes().find(|home| home.sleep.is_drowsy());

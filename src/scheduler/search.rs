@@ -109,10 +109,10 @@ fn steal(
     for offset in 1..count {
         let victim = (member.index + offset) % count;
         let waiting = pool.seats[victim].stealer.len();
-        if wanted(victim, waiting) {
-            if let Some(fresh) = member.steal_from(victim, waiting > KEEP) {
-                return Some(fresh);
-            }
+        if wanted(victim, waiting)
+            && let Some(fresh) = member.steal_from(victim, waiting > KEEP)
+        {
+            return Some(fresh);
         }
     }
     None

@@ -79,10 +79,10 @@ impl Worker {
         loop {
             let turn = self.turn.get().wrapping_add(1);
             self.turn.set(turn);
-            if turn % LOOK_EVERY == 0 {
+            if turn.is_multiple_of(LOOK_EVERY) {
                 self.look_outside();
             }
-            if turn % FRESH_EVERY == 0 && self.has_seat() {
+            if turn.is_multiple_of(FRESH_EVERY) && self.has_seat() {
                 self.take_fresh();
             }
             let task = self.home.local.ready.pop();
@@ -225,10 +225,10 @@ impl Worker {
             return;
         }
         task.flags.set(flags & !(GATED | HANDED));
-        if flags & GATED != 0 {
-            if let Some(gate) = &*self.gate.borrow() {
-                gate.arrived();
-            }
+        if flags & GATED != 0
+            && let Some(gate) = &*self.gate.borrow()
+        {
+            gate.arrived();
         }
         if flags & HANDED != 0 {
             self.home.handed.fetch_sub(1, Ordering::Relaxed);

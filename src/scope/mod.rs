@@ -5,12 +5,13 @@
 //! - [`frame`] is a scope whose body runs in the caller's frame: `coroutine_scope` and its kin in [`functions`],
 //!   [`timeout`], and [`run_blocking`].
 //! - [`hop`] runs a block on another dispatcher.
-//! - [`job`] and [`deferred`] are the handles.
+//! - [`job`] and [`deferred`] are the handles; [`dump`] prints the tree.
 //! - [`suspend`] has the suspending functions that need nothing else.
 
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod deferred;
+pub(crate) mod dump;
 pub(crate) mod frame;
 pub(crate) mod functions;
 pub(crate) mod hop;

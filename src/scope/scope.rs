@@ -154,7 +154,6 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// })
     /// # }
     /// ```
-    #[must_use]
     pub fn builder(&'scope self) -> Builder<'scope, 'env> {
         Builder::new(self)
     }

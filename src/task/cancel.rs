@@ -93,7 +93,7 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
         children::walk(
             &job.job,
             |child| claim(Task::of(child), &chain),
-            |last| release_last(last),
+            release_last,
         );
     }
     wake_cancelled(&chain);
@@ -115,11 +115,8 @@ fn release_last(job: *const crate::job::node::JobNode) {
 /// Calls the cancellation handlers of those that were claimed, then hands them back.
 fn wake_cancelled(chain: &Queue) {
     let ready = Queue::new();
-    loop {
-        // SAFETY: claimed by us, so alive until handed back.
-        let Some(task) = (unsafe { chain.pop().as_ref() }) else {
-            break;
-        };
+    // SAFETY: claimed by us, so alive until handed back.
+    while let Some(task) = unsafe { chain.pop().as_ref() } {
         if task.value.load(Ordering::SeqCst) & CANCEL_HANDLER != 0 {
             run_cancel_handler(task);
         }
@@ -194,10 +191,10 @@ fn fail_one(job: &Task, error: &Error) -> bool {
 
 /// The failure of a job that has one; its lock is held.
 fn failure_locked(job: &Task) -> Option<Error> {
-    if job.has_extras_locked() {
-        if let Some(failure) = job.extras_locked(|extras| extras.failure.clone()) {
-            return Some(failure);
-        }
+    if job.has_extras_locked()
+        && let Some(failure) = job.extras_locked(|extras| extras.failure.clone())
+    {
+        return Some(failure);
     }
     job.own_cause().cloned()
 }

@@ -13,7 +13,6 @@ thread_local! {
     static HOME: Cell<*const Home> = const { Cell::new(ptr::null()) };
     /// How many frames of the runtime that must not suspend are on this thread's stack (R6).
     static CLOSED_FRAMES: Cell<u32> = const { Cell::new(0) };
-    static IS_IO: Cell<bool> = const { Cell::new(false) };
     static EXIT: Exit = const { Exit(Cell::new(None)) };
 }
 
@@ -48,18 +47,6 @@ pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) -> bool {
     }
     HOME.with(|cell| cell.set(home));
     true
-}
-
-/// Makes this thread one of the IO pool.
-#[inline(never)]
-pub(crate) fn enter_io() {
-    IS_IO.with(|flag| flag.set(true));
-}
-
-/// Whether this thread belongs to the IO pool.
-#[inline(never)]
-pub(crate) fn is_io() -> bool {
-    IS_IO.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Whether a frame of the runtime that must not suspend is on this thread's stack.

@@ -65,9 +65,7 @@ pub(crate) const VALUE_TAKEN: u32 = 16;
 /// A cancellation handler is stored with the current suspension.
 pub(crate) const CANCEL_HANDLER: u32 = 4;
 
-/// Bits of `Task::flags`, which only the owner thread touches.
-pub(crate) const SHIELD_REPORTED: u32 = 1;
-/// A cancellation was reported through `Read` or `Write`.
+/// Bit of `Task::flags`, which only the owner thread touches: a cancellation was reported through `Read` or `Write`.
 pub(crate) const IO_CANCELLED: u32 = 2;
 
 /// The header of a task block.

@@ -87,11 +87,8 @@ pub(crate) fn hand_back(chain: &Queue) {
             continue;
         }
         let (oldest, mut newest) = (first, first);
-        loop {
-            // SAFETY: as above.
-            let Some(next) = (unsafe { chain.first().as_ref() }) else {
-                break;
-            };
+        // SAFETY: as above.
+        while let Some(next) = unsafe { chain.first().as_ref() } {
             if !next.home().is_some_and(|other| std::ptr::eq(other, home)) {
                 break;
             }

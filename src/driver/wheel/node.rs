@@ -80,7 +80,7 @@ impl TimerNode {
 
     /// Returns the deadline with which the node was inserted last, zero if it never was.
     #[inline]
-    #[must_use]
+    #[cfg(test)]
     pub fn deadline(&self) -> u64 {
         self.deadline.get()
     }

@@ -1,0 +1,123 @@
+//! What all sockets share: try, and wait if told to.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::panic::Location;
+
+use crate::driver::reactor::Direction;
+use crate::driver::source::Source;
+use crate::error::Error;
+use crate::scheduler::thread;
+use crate::task::IO_CANCELLED;
+use crate::task::current;
+use crate::task::label::Label;
+use crate::task::wait::Here;
+
+/// A socket of `std`'s in nonblocking mode, and its registrations.
+#[derive(Debug)]
+pub(super) struct Socket<T: AsRawFd> {
+    /// `None` only while it is dropped or taken apart.
+    inner: Option<T>,
+    source: Source,
+}
+
+impl<T: AsRawFd> Socket<T> {
+    /// Takes over a socket that is in nonblocking mode.
+    pub(super) fn new(inner: T) -> Self {
+        Self {
+            inner: Some(inner),
+            source: Source::default(),
+        }
+    }
+
+    pub(super) fn get(&self) -> &T {
+        self.inner.as_ref().expect("only an owner takes it out")
+    }
+
+    /// Gives the socket back, registered nowhere.
+    pub(super) fn into_inner(mut self) -> T {
+        self.forget();
+        self.inner.take().expect("only an owner takes it out")
+    }
+
+    fn forget(&mut self) {
+        if let Some(inner) = &self.inner {
+            self.source.forget(current::home(), inner.as_raw_fd());
+        }
+    }
+
+    /// Calls `operation` until it need not wait. Before each wait, and before the first call, a cancellation is met.
+    #[inline]
+    pub(super) fn run<R>(
+        &self,
+        direction: Direction,
+        label: &'static Label,
+        place: &'static Location<'static>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let here = thread::here_if_settled();
+        if let Some(here) = &here {
+            here.check().map_err(|error| report(here, error))?;
+            if self.source.is_idle(here, direction) {
+                self.wait(here, direction, false, label, place)?;
+            }
+        }
+        loop {
+            match operation(self.get()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait(&thread::here(), direction, true, label, place)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Waits for readiness.
+    pub(super) fn wait(
+        &self,
+        here: &Here,
+        direction: Direction,
+        tried: bool,
+        label: &'static Label,
+        place: &'static Location<'static>,
+    ) -> io::Result<()> {
+        let fd = self.get().as_raw_fd();
+        self.source
+            .wait(here, fd, direction, tried, label, place)
+            .map_err(|error| report(here, error))
+    }
+
+    /// Notes that a call has moved less than it could have, so that the next one would be told to wait.
+    #[inline]
+    pub(super) fn drained(&self, direction: Direction) {
+        if let Some(here) = thread::here_if_settled() {
+            self.source.drained(&here, direction);
+        }
+    }
+}
+
+impl<T: AsRawFd> Drop for Socket<T> {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// An error on its way out through `io::Error`; a cancellation leaves a mark on the coroutine, since a library in between
+/// may make another error of it.
+#[cold]
+fn report(here: &Here, error: Error) -> io::Error {
+    if error.is_cancelled() {
+        let flags = &here.task().flags;
+        flags.set(flags.get() | IO_CANCELLED);
+    }
+    io::Error::from(error)
+}
+
+/// Meets a cancellation before a call that is made of several.
+pub(super) fn check() -> io::Result<()> {
+    match thread::here_if_settled() {
+        Some(here) => here.check().map_err(|error| report(&here, error)),
+        None => Ok(()),
+    }
+}
