@@ -136,10 +136,8 @@ fn no_memory_for_a_stack_is_a_failure_of_the_job() {
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: a plain system call on a value of ours.
-        assert_eq!(
-            unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
-            0
-        );
+        let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+        assert_eq!(done, 0);
         let failed = run_blocking(|s| {
             supervisor_scope(|s| {
                 let job = s.builder().stack_size(512 << 20).async_(|_| Ok(1));
@@ -180,10 +178,8 @@ fn the_runtime_works_without_free_descriptors() {
             rlim_max: 3,
         };
         // SAFETY: a plain system call on a value of ours.
-        assert_eq!(
-            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-            0
-        );
+        let done = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+        assert_eq!(done, 0);
         let sum = run_blocking(|s| {
             let there = s.builder().dispatcher(Dispatchers::default()).async_(|_| {
                 delay(ms(5))?;

@@ -28,7 +28,8 @@ struct Slot<T>(UnsafeCell<Option<Result<T>>>);
 pub struct Continuation<T> {
     task: TaskRef,
     generation: Generation,
-    slot: *const Slot<T>,
+    /// A `Slot<T>`, untyped: its cell would make the continuation invariant.
+    slot: *const (),
     // Contravariant: it takes a `T`, it never gives one.
     takes: PhantomData<fn(T)>,
 }
@@ -80,7 +81,7 @@ impl<T> Continuation<T> {
             return;
         }
         // SAFETY: the claim gives us the slot, which stands until the coroutine is handed back (R3).
-        unsafe { *(*self.slot).0.get() = Some(result) };
+        unsafe { *(*self.slot.cast::<Slot<T>>()).0.get() = Some(result) };
         if !inside {
             let chain = Queue::new();
             // SAFETY: claimed by us, so in no queue.
@@ -174,7 +175,7 @@ pub(crate) fn suspend<T>(
     let continuation = Continuation {
         task: TaskRef::new(task),
         generation,
-        slot: &raw const slot,
+        slot: (&raw const slot).cast(),
         takes: PhantomData,
     };
     here.publish(generation, cancellable);

@@ -20,11 +20,9 @@
 use std::mem::offset_of;
 
 use crate::job::node::JobNode;
+use crate::job::slice::SLICE;
 use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED, SHIELD, State};
 use crate::util::list::{Links, List};
-
-/// How many children a walk visits before it lets others have the lock.
-const SLICE: usize = 64;
 
 /// What became of an attach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +54,13 @@ pub(crate) enum Detached {
 pub(crate) enum Ended {
     /// The job is closed, and this thread completes it.
     Finalise,
-    /// Children are alive: the last of them completes the job, which may be gone already.
+    /// Children are alive, and the last of them completes the job; or the job was closed before. It may be gone already.
     Children,
 }
 
 fn node_of(links: *const Links) -> *const JobNode {
-    links.wrapping_byte_sub(offset_of!(JobNode, sibling)).cast()
+    // From the address, since a pointer to the links reaches no further than they do.
+    std::ptr::with_exposed_provenance(links.addr() - offset_of!(JobNode, sibling))
 }
 
 /// L: makes `child` a child of `parent`.
@@ -82,6 +81,8 @@ pub(crate) unsafe fn attach(parent: &JobNode, child: &JobNode) -> Attached {
     // SAFETY: the lock is held.
     parent.live.with_mut(|live| unsafe { *live += 1 });
     drop(guard);
+    #[cfg(mutation = "children_attach_blind")]
+    let state = State(state.0 & !CANCELLING);
     if state.has(CANCELLING) {
         Attached::Cancelled
     } else {
@@ -105,6 +106,7 @@ pub(crate) unsafe fn detach(
     // SAFETY: the parent's lock is held, and the child is in its list.
     unsafe { parent.children.remove(&child.sibling) };
     // Under the parent's lock, so that a walk can tell whether its anchor is still linked.
+    #[cfg(not(mutation = "children_anchor_unmarked"))]
     child.set_parent(std::ptr::null());
     // SAFETY: the lock is held.
     let live = parent.live.with_mut(|live| unsafe {
@@ -126,10 +128,15 @@ pub(crate) unsafe fn detach(
     Detached::Nothing
 }
 
-/// F: the body of a job without a frame has ended.
+/// F: the body of a job without a frame has ended. A job made by hand may be ended several times at once, by a
+/// cancellation and by whoever completes it, and its last child may be faster than both: the first to close it wins.
 #[inline]
 pub(crate) fn end_body(job: &JobNode) -> Ended {
     let guard = job.lock();
+    #[cfg(not(mutation = "children_end_twice"))]
+    if job.state().has(CLOSED) {
+        return Ended::Children;
+    }
     if job.live(&guard) == 0 {
         job.set_relaxed_order(&guard, BODY_DONE | CLOSED);
         Ended::Finalise
@@ -246,6 +253,7 @@ unsafe fn walk_one(
             visited += 1;
         }
         let more = !links.is_null();
+        #[cfg(not(mutation = "children_anchor_uncounted"))]
         if more {
             // SAFETY: linked, so alive.
             unsafe { (*last).retain() };

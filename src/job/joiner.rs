@@ -15,13 +15,17 @@ use crate::util::list::Links;
 /// `links` stays in place until it was unlinked or claimed.
 #[inline]
 pub(crate) unsafe fn join(job: &JobNode, links: &Links, publish: impl FnOnce()) -> bool {
-    let _guard = job.lock();
+    let guard = job.lock();
     if job.state().has(COMPLETED) {
         return false;
     }
     // SAFETY: the lock is held, and the caller vouches for the links.
     unsafe { job.joiners.push_back(links) };
+    #[cfg(mutation = "joiner_publish_unlocked")]
+    drop(guard);
     publish();
+    #[cfg(not(mutation = "joiner_publish_unlocked"))]
+    drop(guard);
     true
 }
 
@@ -32,7 +36,7 @@ pub(crate) unsafe fn join(job: &JobNode, links: &Links, publish: impl FnOnce()) 
 /// `links` was linked by [`join`] into this job's list.
 pub(crate) unsafe fn leave(job: &JobNode, links: &Links) {
     let _guard = job.lock();
-    if !job.state().has(COMPLETED) {
+    if !job.state().has(COMPLETED) || cfg!(mutation = "joiner_leave_blind") {
         // SAFETY: the lock is held, and without COMPLETED nobody has taken the list.
         unsafe { job.joiners.remove(links) };
     }

@@ -7,4 +7,5 @@
 pub(crate) mod children;
 pub(crate) mod joiner;
 pub(crate) mod node;
+mod slice;
 pub(crate) mod state;

@@ -10,9 +10,11 @@
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::coroutine::{self, Header};
 use crate::driver::Driver;
+use crate::driver::clock::deadline_after;
 use crate::error::Error;
 use crate::job::state::CANCELLING;
 use crate::scheduler::Fresh;
@@ -29,6 +31,9 @@ const LOOK_EVERY: u32 = 61;
 const LONGEST_CHAIN: u32 = 64;
 /// How often a pool worker prefers what has not started to what is ready.
 const FRESH_EVERY: u32 = 8;
+
+/// The shortest sleep between two batches of memory that is given back.
+const LEAST_NAP: Duration = Duration::from_millis(1);
 
 /// Bit of `Task::flags`: the task was sent to an event loop from another thread and is counted by its gate.
 pub(crate) const GATED: u32 = 1 << 8;
@@ -305,7 +310,13 @@ impl Worker {
 
     /// Sleeps until something comes, or until `limit`.
     pub(crate) fn sleep(&self, limit: Option<u64>) {
-        self.with_stacks(StackCache::trim);
+        let limit = match self.with_stacks(StackCache::trim) {
+            Some(again) => {
+                let again = deadline_after(Driver::of(self.home).clock.now(), again.max(LEAST_NAP));
+                Some(limit.map_or(again, |limit| limit.min(again)))
+            }
+            None => limit,
+        };
         // Made before the announcement: whoever answers that must find it.
         self.home.event();
         self.home.sleep.announce();

@@ -1,163 +1,169 @@
-//! A worker's own free stacks, the hot ones first.
+//! A worker's own free stacks: the hottest is taken first, and nothing is shared.
 //!
-//! A stack that was just given back is warm in the caches and in the page tables, so it is the next to be taken. Beyond 256
-//! free ones half go to the process-wide store. Memory is given back to the system when the worker is about to sleep, in
-//! batches (a system call per stack would cost more than the page fault it saves), and never that of the hottest 64.
+//! Giving memory back costs a hundred times what using it again costs, so nothing is given back when a coroutine ends.
+//! A list that reaches [`CAPACITY`] spills its colder half to the store. A worker about to sleep [trims](StackCache::trim):
+//! the [`HOTTEST`] stay as they are, of the others those that were not needed for a whole period lose their memory.
 
-use std::ptr::NonNull;
+use std::time::Duration;
 
-use super::region;
-use super::{Stack, StackError, StackSize};
+use super::advice;
+use super::error::StackError;
+use super::size::StackSize;
+use super::slot::Stack;
+use super::store::{BUNDLE, PERIOD_MS, STORE, Store};
 
-/// How many free stacks of one class a worker keeps.
-const KEEP: usize = 256;
-/// How many of them keep their memory whatever happens.
-const HOT: usize = 64;
-/// How many ranges one `process_madvise` takes.
-const BATCH: usize = 256;
-/// How many stacks of the store one sleep trims.
-const STORE_BATCH: usize = 1024;
-/// `PIDFD_SELF`: this process.
-const PIDFD_SELF: libc::c_int = -10_000;
+/// The most stacks of a class that a worker keeps to itself.
+pub(super) const CAPACITY: usize = 256;
 
-/// The free stacks of one class. The first `trimmed` hold no memory.
-#[derive(Debug)]
-struct Shelf {
-    stacks: Vec<Stack>,
-    trimmed: usize,
-}
+/// Stacks of a class that keep their memory however long they are idle.
+pub(super) const HOTTEST: usize = 64;
 
-/// A worker's free stacks.
+/// Free stacks, owned by one thread.
 #[derive(Debug)]
 pub(crate) struct StackCache {
-    shelves: [Shelf; StackSize::CLASSES],
-    /// Whether the store was given something since the last trim.
-    spilled: bool,
+    classes: [Pile; StackSize::CLASSES],
+    /// When the present period began, in milliseconds.
+    since: u64,
+    store: &'static Store,
+}
+
+/// The free stacks of one class, the hottest last.
+#[derive(Debug)]
+struct Pile {
+    free: Vec<Stack>,
+    /// The least length of `free` in this period: so many at its bottom were not needed.
+    least: usize,
 }
 
 impl StackCache {
+    /// An empty cache, which draws from the store of the process.
+    #[must_use]
     pub(crate) const fn new() -> Self {
+        Self::of(&STORE)
+    }
+
+    /// An empty cache of another store.
+    pub(super) const fn of(store: &'static Store) -> Self {
         Self {
-            shelves: [const {
-                Shelf {
-                    stacks: Vec::new(),
-                    trimmed: 0,
+            classes: [const {
+                Pile {
+                    free: Vec::new(),
+                    least: 0,
                 }
             }; StackSize::CLASSES],
-            spilled: false,
+            since: 0,
+            store,
         }
     }
 
-    /// Takes a stack, the hottest first.
+    /// Takes the free stack of this class that was used last, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// There is no free one, and no memory or no mapping for another. What other workers have in their caches is not
+    /// counted as free.
     #[inline]
     pub(crate) fn take(&mut self, size: StackSize) -> Result<Stack, StackError> {
-        let shelf = &mut self.shelves[size.class()];
-        match shelf.stacks.pop() {
+        let pile = &mut self.classes[size.index()];
+        match pile.free.pop() {
             Some(stack) => {
-                shelf.trimmed = shelf.trimmed.min(shelf.stacks.len());
-                Ok(stack)
+                pile.least = pile.least.min(pile.free.len());
+                Ok(stack.in_use())
             }
-            None => region::allocate(size),
+            None => self.refill(size),
         }
     }
 
-    /// Puts a stack back.
+    /// Keeps a stack for the next [`StackCache::take`].
     #[inline]
     pub(crate) fn put(&mut self, stack: Stack) {
-        let shelf = &mut self.shelves[stack.size().class()];
-        shelf.stacks.push(stack);
-        if shelf.stacks.len() > KEEP {
-            shelf.spill();
-            self.spilled = true;
+        let size = stack.size();
+        if self.classes[size.index()].free.len() >= CAPACITY {
+            self.spill(size);
         }
+        self.classes[size.index()].free.push(stack);
     }
 
-    /// Gives memory back to the system; cheap when nothing has changed since the last call.
-    pub(crate) fn trim(&mut self) {
-        for shelf in &mut self.shelves {
-            shelf.trim();
-        }
-        if self.spilled {
-            self.spilled = trim_store();
-        }
+    /// Gives back memory that was not needed for a while. To be called when the owner is about to sleep.
+    ///
+    /// Returns how long until there may be more to give back, if there is anything: an owner that sleeps longer than
+    /// that and trims again leaves no memory behind after a burst. It looks at a clock and a few lengths, and calls the
+    /// kernel at most once a second, unless the store has much to give back: then it does a part and asks, by a
+    /// duration of zero, to be called again when the owner has seen that it has nothing better to do.
+    pub(crate) fn trim(&mut self) -> Option<Duration> {
+        self.trim_at(now())
     }
-}
 
-impl Shelf {
+    /// [`StackCache::trim`] at a time in milliseconds.
+    pub(super) fn trim_at(&mut self, now: u64) -> Option<Duration> {
+        if now.saturating_sub(self.since) >= PERIOD_MS {
+            self.since = now;
+            self.classes.iter_mut().for_each(Pile::trim);
+        }
+        let own = self.classes.iter().any(Pile::may_trim);
+        let own =
+            own.then(|| Duration::from_millis((self.since + PERIOD_MS).saturating_sub(now).max(1)));
+        [own, self.store.trim(now)].into_iter().flatten().min()
+    }
+
     #[cold]
-    fn spill(&mut self) {
-        drop(self.stacks.drain(..KEEP / 2));
-        self.trimmed = self.trimmed.saturating_sub(KEEP / 2);
+    #[inline(never)]
+    fn refill(&mut self, size: StackSize) -> Result<Stack, StackError> {
+        let size = size.with_room();
+        let pile = &mut self.classes[size.index()];
+        let stack = match pile.free.pop() {
+            Some(stack) => stack,
+            None => self.store.take(size, &mut pile.free)?,
+        };
+        // What was just got is not idle before a whole period has passed.
+        pile.least = 0;
+        Ok(stack.in_use())
     }
 
-    fn trim(&mut self) {
-        let cold = self.stacks.len().saturating_sub(HOT);
-        if cold > self.trimmed {
-            release(&self.stacks[self.trimmed..cold]);
-            self.trimmed = cold;
-        }
+    #[cold]
+    #[inline(never)]
+    fn spill(&mut self, size: StackSize) {
+        let pile = &mut self.classes[size.index()];
+        self.store.put_all(size, pile.free.drain(..BUNDLE));
+        pile.least = pile.least.saturating_sub(BUNDLE);
     }
 }
 
-/// Trims some of what lies in the store. True if there may be more.
-fn trim_store() -> bool {
-    let mut more = false;
-    for class in 0..StackSize::CLASSES {
-        let stacks = region::take_untrimmed(StackSize::of_class(class), STORE_BATCH);
-        more |= stacks.len() == STORE_BATCH;
-        release(&stacks);
-        region::give_back_trimmed(stacks);
-    }
-    more
-}
-
-/// Gives the memory of free stacks back to the system. Their guards stay.
-fn release(stacks: &[Stack]) {
-    for batch in stacks.chunks(BATCH) {
-        let mut ranges = [libc::iovec {
-            iov_base: std::ptr::null_mut(),
-            iov_len: 0,
-        }; BATCH];
-        for (range, stack) in ranges.iter_mut().zip(batch) {
-            let (start, bytes) = usable(stack);
-            *range = libc::iovec {
-                iov_base: start.as_ptr().cast(),
-                iov_len: bytes,
-            };
-        }
-        if !release_batch(&ranges[..batch.len()]) {
-            for stack in batch {
-                let (start, bytes) = usable(stack);
-                // SAFETY: a free stack of ours; nothing in it is needed.
-                unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_DONTNEED) };
+impl Drop for StackCache {
+    fn drop(&mut self) {
+        for pile in &mut self.classes {
+            if let Some(first) = pile.free.first() {
+                self.store.put_all(first.size(), pile.free.drain(..));
             }
         }
     }
 }
 
-/// One system call for many ranges; false where the kernel does not have it for one's own process.
-fn release_batch(ranges: &[libc::iovec]) -> bool {
-    let wanted: usize = ranges.iter().map(|range| range.iov_len).sum();
-    // SAFETY: free stacks of ours; nothing in them is needed.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_process_madvise,
-            PIDFD_SELF,
-            ranges.as_ptr(),
-            ranges.len(),
-            libc::MADV_DONTNEED,
-            0,
-        )
-    };
-    usize::try_from(done) == Ok(wanted)
+impl Pile {
+    /// Ends a period: gives back what was not needed in it.
+    fn trim(&mut self) {
+        let idle = self.least.min(self.free.len().saturating_sub(HOTTEST));
+        if idle > 0 {
+            advice::give_back(&mut self.free[..idle]);
+        }
+        self.least = self.free.len();
+    }
+
+    /// Whether there is anything that a later [`Pile::trim`] could give back.
+    #[inline]
+    fn may_trim(&self) -> bool {
+        // Clean ones are at the bottom, so the topmost that may be trimmed tells.
+        self.free.len() > HOTTEST && !self.free[self.free.len() - HOTTEST - 1].is_clean()
+    }
 }
 
-/// The part of a slot behind its guard.
-fn usable(stack: &Stack) -> (NonNull<u8>, usize) {
-    let guard = stack.size().guard();
-    // SAFETY: inside the slot.
-    (
-        unsafe { stack.limit().add(guard) },
-        stack.size().bytes() - guard,
-    )
+/// Milliseconds of a clock that is cheap to read and stands still nowhere but in the past.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes the time to where it is told.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
+    time.tv_sec.unsigned_abs() * 1000 + time.tv_nsec.unsigned_abs() / 1_000_000
 }

@@ -1,203 +1,192 @@
-//! Stack overflow, told with the name of the coroutine before the process ends.
+//! A coroutine that overflows its stack is named before the process aborts.
 //!
-//! The stack has no room for a signal handler when it overflows, so each worker has an alternate signal stack. The handler
-//! asks whether the address that faulted lies in the guard of one of our slots. If so it writes who overflowed and aborts;
-//! any other fault goes to the handler that was there before, which is std's own for threads as a rule.
+//! It hits the guard under its stack, which is a signal. The handler asks the [table of chunks](super::chunks) whether
+//! the address is in a guard of ours, and whether the thread stood on that very stack: a stray pointer into a guard is
+//! no overflow, and the stack above that guard might be nobody's. If both are so it writes a message and aborts;
+//! nothing can be unwound, since the very next call would hit the guard again. Any other fault goes on to whatever
+//! handled the signal before (usually the standard library, which tells overflows of threads the same way).
 //!
-//! Everything here is safe to do in a signal handler: it reads memory, formats into a buffer of its own, and writes.
+//! The handler runs on the thread's alternate stack, for the coroutine's own is used up; see [`AltStack`].
 
-use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Stack, region};
+use libc::{SIGBUS, SIGSEGV, c_int, c_void, sigaction, siginfo_t};
 
-/// Text on its way to standard error, without an allocation. What does not fit is cut off.
+use super::chunks;
+use super::size::StackSize;
+
+pub(crate) use super::alt_stack::AltStack;
+pub(crate) use super::message::Message;
+
+/// Writes the name of the coroutine on the stack with this top. Runs in a signal handler: it only reads memory, and
+/// neither locks nor allocates.
+pub(crate) type Describe = fn(top: *mut u8, out: &mut Message);
+
+/// What the handler needs to know.
 #[derive(Debug)]
-pub(crate) struct Message {
-    bytes: [u8; 512],
-    length: usize,
+struct Installed {
+    describe: Describe,
+    segv_before: sigaction,
+    bus_before: sigaction,
 }
 
-impl Message {
-    const fn new() -> Self {
-        Self {
-            bytes: [0; 512],
-            length: 0,
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+/// Installs the handler, once in a process; later calls do nothing.
+///
+/// `describe` is given the top of a stack whose coroutine is running on the present thread.
+pub(crate) fn install(describe: Describe) {
+    let mut first = false;
+    let installed = INSTALLED.get_or_init(|| {
+        first = true;
+        Installed {
+            describe,
+            segv_before: action_of(SIGSEGV),
+            bus_before: action_of(SIGBUS),
+        }
+    });
+    // What was there before is known before the handler can run, which needs it.
+    if first {
+        handle(SIGSEGV, &installed.segv_before);
+        handle(SIGBUS, &installed.bus_before);
+    }
+}
+
+/// The handler.
+extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let Some(installed) = INSTALLED.get() else {
+        return;
+    };
+    // SAFETY: with SA_SIGINFO the kernel passes a valid one.
+    let code = unsafe { &*info }.si_code;
+    // Positive codes are faults; the others were sent, and carry no address.
+    if code > 0 {
+        // SAFETY: as above; SIGSEGV and SIGBUS by a fault have an address.
+        let address = unsafe { (*info).si_addr() }.addr();
+        if let Some((top, size)) = overflowed(address, stack_pointer(context)) {
+            tell(installed.describe, top, size);
+            // SAFETY: ends the process; may be called in a signal handler.
+            unsafe { libc::abort() };
         }
     }
+    let before = if signal == SIGBUS {
+        &installed.bus_before
+    } else {
+        &installed.segv_before
+    };
+    pass_on(before, signal, info, context, code > 0);
+}
 
-    pub(crate) fn push(&mut self, text: &str) {
-        for byte in text.bytes() {
-            if self.length < self.bytes.len() {
-                self.bytes[self.length] = byte;
-                self.length += 1;
+/// The top and size of the stack in whose guard the address lies, if the thread stands on that stack.
+fn overflowed(address: usize, stack_pointer: Option<usize>) -> Option<(*mut u8, StackSize)> {
+    let place = chunks::place_of(address)?;
+    let base = place.base.addr();
+    let stands_on_it =
+        stack_pointer.is_none_or(|pointer| (base..base + place.size.bytes()).contains(&pointer));
+    (address - base < place.guard && stands_on_it).then_some((place.top, place.size))
+}
+
+fn tell(describe: Describe, top: *mut u8, size: StackSize) {
+    // Three texts, so that a long name does not crowd out what follows it.
+    let mut message = Message::new();
+    message.push("\nswitchback: coroutine ");
+    message.write_to_stderr();
+
+    let mut message = Message::new();
+    describe(top, &mut message);
+    message.write_to_stderr();
+
+    let mut message = Message::new();
+    message.push(" has overflowed its stack of ");
+    message.push_number((size.bytes() >> 10) as u64);
+    message.push(" KiB\nswitchback: `builder().stack_size(..)` gives it a larger one\n");
+    message.write_to_stderr();
+}
+
+/// Does with the signal what would have been done without us.
+fn pass_on(
+    before: &sigaction,
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+    is_fault: bool,
+) {
+    match before.sa_sigaction {
+        // A fault cannot be ignored: the kernel takes the default action all the same.
+        libc::SIG_IGN if !is_fault => {}
+        libc::SIG_DFL | libc::SIG_IGN => {
+            reset(signal);
+            // A fault comes again on return, and then ends the process. One that was sent does not, so it is sent
+            // again; it waits until this handler has returned.
+            if !is_fault {
+                // SAFETY: may be called in a signal handler.
+                unsafe { libc::raise(signal) };
+            }
+        }
+        handler => {
+            if before.sa_flags & libc::SA_RESETHAND != 0 {
+                reset(signal);
+            }
+            if before.sa_flags & libc::SA_SIGINFO != 0 {
+                // SAFETY: the flag says that this is the handler's type.
+                let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                    unsafe { std::mem::transmute(handler) };
+                handler(signal, info, context);
+            } else {
+                // SAFETY: without the flag this is the handler's type.
+                let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
+                handler(signal);
             }
         }
     }
-
-    pub(crate) fn push_number(&mut self, number: u64) {
-        if number >= 10 {
-            self.push_number(number / 10);
-        }
-        let digit = b"0123456789"[(number % 10) as usize];
-        if self.length < self.bytes.len() {
-            self.bytes[self.length] = digit;
-            self.length += 1;
-        }
-    }
-
-    fn write(&self) {
-        // SAFETY: the bytes are ours; `write` may be called in a signal handler.
-        unsafe { libc::write(2, self.bytes.as_ptr().cast(), self.length) };
-    }
 }
 
-/// Describes the coroutine whose stack has this top. Runs in the signal handler.
-pub(crate) type Describe = fn(top: *mut u8, message: &mut Message);
-
-static DESCRIBE: OnceLock<Describe> = OnceLock::new();
-static INSTALLED: AtomicBool = AtomicBool::new(false);
-
-/// The actions that were there before ours, for SIGSEGV and SIGBUS.
-struct Saved([UnsafeCell<MaybeUninit<libc::sigaction>>; 2]);
-
-// SAFETY: written once, before the handler that reads it is in place.
-unsafe impl Sync for Saved {}
-
-static SAVED: Saved = Saved([
-    const { UnsafeCell::new(MaybeUninit::uninit()) },
-    const { UnsafeCell::new(MaybeUninit::uninit()) },
-]);
-const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
-
-/// Installs the handler, once per process.
-pub(crate) fn install(describe: Describe) {
-    if DESCRIBE.set(describe).is_err() || INSTALLED.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    for (signal, saved) in SIGNALS.iter().zip(&SAVED.0) {
-        // SAFETY: all zeroes is a valid `sigaction`.
-        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
-        action.sa_sigaction = handler as libc::sighandler_t;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // The old action is stored before ours is in place, so that a fault in between finds it.
-        // SAFETY: both pointers are to memory of ours.
-        unsafe { libc::sigaction(*signal, std::ptr::null(), saved.get().cast()) };
-        // SAFETY: the handler does only what a handler may.
-        unsafe { libc::sigaction(*signal, &raw const action, std::ptr::null_mut()) };
-    }
+/// The action that is set for a signal.
+fn action_of(signal: c_int) -> sigaction {
+    let mut action = empty_action();
+    // SAFETY: asks only; the action is valid for a write.
+    unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
+    action
 }
 
-extern "C" fn on_fault(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
-    // SAFETY: the kernel passes a valid `siginfo_t` to a handler with SA_SIGINFO.
-    let address = unsafe { (*info).si_addr() } as usize;
-    if let Some((base, size)) = region::slot_of_guard(address) {
-        // SAFETY: only the top is computed from it; it is forgotten below, since the slot is not ours.
-        let stack = unsafe { Stack::from_raw(base, size) };
-        let top = stack.top();
-        std::mem::forget(stack);
-        let mut message = Message::new();
-        message.push("\nswitchback: coroutine ");
-        if let Some(describe) = DESCRIBE.get() {
-            describe(top.as_ptr(), &mut message);
-        }
-        message.push(" has overflowed its stack of ");
-        message.push_number((size.bytes() / 1024) as u64);
-        message.push(" KiB\nswitchback: `builder().stack_size(..)` gives it a larger one\n");
-        message.write();
-        // SAFETY: ends the process, as std does for a thread.
-        unsafe { libc::abort() };
-    }
-    pass_on(signal, info, context);
+/// Has our handler called for a signal. Mask and nesting stay as the handler before wanted them.
+fn handle(signal: c_int, before: &sigaction) {
+    let mut action = empty_action();
+    action.sa_sigaction = on_fault as *const () as usize;
+    action.sa_mask = before.sa_mask;
+    action.sa_flags = libc::SA_SIGINFO
+        | libc::SA_ONSTACK
+        | before.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART);
+    // SAFETY: the handler has the type that SA_SIGINFO asks for, and does only what a handler may.
+    unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
 }
 
-/// Lets the action that was there before have the fault.
-fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let saved = &SAVED.0[usize::from(signal == libc::SIGBUS)];
-    // SAFETY: stored before this handler was installed.
-    let action = unsafe { (*saved.get()).assume_init_ref() };
-    match action.sa_sigaction {
-        libc::SIG_DFL | libc::SIG_IGN => {
-            // The fault happens again when we return, and then ends the process as it would have without us.
-            // SAFETY: restores an action that was valid before.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-        handler if action.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: with SA_SIGINFO the address is that of a function of three arguments.
-            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-                unsafe { std::mem::transmute(handler) };
-            handler(signal, info, context);
-        }
-        handler => {
-            // SAFETY: without SA_SIGINFO the address is that of a function of one argument.
-            let handler: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(handler) };
-            handler(signal);
-        }
-    }
+/// Sets the default action.
+fn reset(signal: c_int) {
+    let action = empty_action();
+    // SAFETY: all zero is the default action; may be called in a signal handler.
+    unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
 }
 
-const ALT_BYTES: usize = 64 << 10;
-const ALT_GUARD: usize = 4096;
-
-/// A thread's alternate signal stack, for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct AltStack {
-    mapping: *mut libc::c_void,
-    old: libc::stack_t,
+/// The default action, without flags, blocking nothing.
+fn empty_action() -> sigaction {
+    // SAFETY: a C struct of integers and an optional function pointer, for which zero is valid.
+    unsafe { std::mem::zeroed() }
 }
 
-impl AltStack {
-    /// Gives the calling thread an alternate signal stack of 64 KiB. `None` if there is no memory for it; std's own, which
-    /// is smaller, then does.
-    pub(crate) fn install() -> Option<Self> {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a fresh mapping.
-        let mapping = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                ALT_BYTES + ALT_GUARD,
-                access,
-                flags,
-                -1,
-                0,
-            )
-        };
-        if mapping == libc::MAP_FAILED {
-            return None;
-        }
-        // SAFETY: the low page of our mapping.
-        unsafe { libc::mprotect(mapping, ALT_GUARD, libc::PROT_NONE) };
-        let new = libc::stack_t {
-            ss_sp: mapping.wrapping_byte_add(ALT_GUARD),
-            ss_flags: 0,
-            ss_size: ALT_BYTES,
-        };
-        // SAFETY: all zeroes is a valid `stack_t`.
-        let mut old: libc::stack_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the new stack is ours and stays mapped while it is installed.
-        let done = unsafe { libc::sigaltstack(&raw const new, &raw mut old) };
-        if done != 0 {
-            // SAFETY: mapped above.
-            unsafe { libc::munmap(mapping, ALT_BYTES + ALT_GUARD) };
-            return None;
-        }
-        Some(Self { mapping, old })
-    }
-}
-
-impl Drop for AltStack {
-    fn drop(&mut self) {
-        // SAFETY: what was installed before us is valid still: it belongs to the thread.
-        unsafe { libc::sigaltstack(&raw const self.old, std::ptr::null_mut()) };
-        // SAFETY: not in use any more.
-        unsafe { libc::munmap(self.mapping, ALT_BYTES + ALT_GUARD) };
-    }
+/// The stack pointer of the interrupted code, where we know how to find it.
+fn stack_pointer(context: *mut c_void) -> Option<usize> {
+    let context: *const libc::ucontext_t = context.cast();
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: with SA_SIGINFO the kernel passes a valid context.
+    let pointer = Some(unsafe { &*context }.uc_mcontext.gregs[libc::REG_RSP as usize] as usize);
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: with SA_SIGINFO the kernel passes a valid context.
+    let pointer = Some(unsafe { &*context }.uc_mcontext.sp as usize);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let pointer = {
+        let _ = context;
+        None
+    };
+    pointer
 }

@@ -1,203 +1,178 @@
-//! Where slots come from: for each size class, chunks of address space that are reserved once and never given back.
+//! Where slots come from: chunks of address space, cut from the low end up.
 //!
-//! A chunk is one mapping, so a million stacks need a few dozen. Chunks double in size, from 256 MiB up, since address
-//! space costs nothing before it is touched. A slot that was given back waits in its class's store for the next one.
-//!
-//! The table of chunks is read by a signal handler (`overflow`), so it is made of atomics and only grows.
+//! A chunk is one mapping that promises no memory; pages come when they are touched. Chunks double in size, so that a
+//! small program reserves 256 MiB and one with a million coroutines has a dozen mappings. They are never unmapped: a
+//! signal handler may look at any of them at any time, and slots are used again for ever.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::guard::guards;
-use super::{Stack, StackError, StackSize};
+use super::advice::last_error;
+use super::chunks::{self, Chunk};
+use super::error::StackError;
+use super::guard;
+use super::size::StackSize;
+use super::slot::Stack;
+use super::store::Store;
 
+/// The first chunk of a class.
 const FIRST_CHUNK: usize = 256 << 20;
+
+/// The largest chunk.
 const LARGEST_CHUNK: usize = 64 << 30;
-/// The fewest slots for which a chunk is worth a mapping.
-const FEWEST: usize = 8;
-const MOST_CHUNKS: usize = 512;
 
-/// The slots of one class that no worker holds.
+/// Address space that must still be free after a chunk was reserved. Where it is limited, whoever takes the last of it
+/// makes the next `malloc` fail, which aborts the process; a missing stack is only an error.
+const HEADROOM: usize = 32 << 20;
+
+/// Chunks are aligned to their slots, but to no more than what one page table covers: larger ones need it for nothing.
+const LARGEST_ALIGNMENT: usize = 2 << 20;
+
+/// The chunks of one class.
 #[derive(Debug)]
-struct Class {
-    /// Slots that were used before. The last `untrimmed` of them may still hold memory.
-    free: Vec<NonNull<u8>>,
-    untrimmed: usize,
-    /// The part of the newest chunk that was never used.
-    fresh: Option<(NonNull<u8>, usize)>,
-    next_chunk: usize,
+pub(super) struct Region {
+    /// The lowest slot of the newest chunk that was never handed out; dangling if none is left.
+    next: NonNull<u8>,
+    /// How many slots are left from `next` on.
+    left: usize,
+    /// How many of them have their guards already.
+    guarded: usize,
+    /// What the next chunk shall measure; 0 before the first.
+    chunk_bytes: usize,
+    tally: Tally,
 }
 
-// SAFETY: the slots are memory that the class owns.
-unsafe impl Send for Class {}
-
-static CLASSES: [Mutex<Class>; StackSize::CLASSES] = [const {
-    Mutex::new(Class {
-        free: Vec::new(),
-        untrimmed: 0,
-        fresh: None,
-        next_chunk: FIRST_CHUNK,
-    })
-}; StackSize::CLASSES];
-
-fn class(size: StackSize) -> MutexGuard<'static, Class> {
-    CLASSES[size.class()]
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+/// What a region has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) chunks: usize,
+    pub(super) reserved_bytes: usize,
+    /// Slots that were ever handed out.
+    pub(super) slots: usize,
 }
 
-/// A line of the table that the signal handler reads. `bytes` is written last.
-#[derive(Debug)]
-struct ChunkEntry {
-    base: AtomicUsize,
-    shift: AtomicUsize,
-    bytes: AtomicUsize,
-}
+// SAFETY: `next` points at memory that the region alone owns.
+unsafe impl Send for Region {}
 
-static CHUNKS: [ChunkEntry; MOST_CHUNKS] = [const {
-    ChunkEntry {
-        base: AtomicUsize::new(0),
-        shift: AtomicUsize::new(0),
-        bytes: AtomicUsize::new(0),
+impl Region {
+    pub(super) const fn new() -> Self {
+        Self {
+            next: NonNull::dangling(),
+            left: 0,
+            guarded: 0,
+            chunk_bytes: 0,
+            tally: Tally {
+                chunks: 0,
+                reserved_bytes: 0,
+                slots: 0,
+            },
+        }
     }
-}; MOST_CHUNKS];
-static CHUNK_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes a slot: one that was used before if there is one.
-pub(crate) fn allocate(size: StackSize) -> Result<Stack, StackError> {
-    let mut class = class(size);
-    if let Some(base) = class.free.pop() {
-        class.untrimmed = class.untrimmed.saturating_sub(1);
-        // SAFETY: the store owned it.
-        return Ok(unsafe { Stack::from_raw(base, size) });
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
     }
-    let (base, left) = match class.fresh {
-        Some(fresh) => fresh,
-        None => class.reserve(size)?,
-    };
-    guards().protect(base, size)?;
-    // SAFETY: there are `left` slots from `base` on.
-    let rest = unsafe { base.add(size.bytes()) };
-    class.fresh = (left > 1).then_some((rest, left - 1));
-    // SAFETY: cut from the chunk just now.
-    Ok(unsafe { Stack::from_raw(base, size) })
-}
 
-/// Gives a slot back.
-pub(super) fn give_back(base: NonNull<u8>, size: StackSize) {
-    let mut class = class(size);
-    class.free.push(base);
-    class.untrimmed += 1;
-}
-
-/// Takes up to `most` of the stored slots that may hold memory, for a worker that is about to trim them, with the lock
-/// released meanwhile.
-pub(super) fn take_untrimmed(size: StackSize, most: usize) -> Vec<Stack> {
-    let mut class = class(size);
-    let count = class.untrimmed.min(most);
-    class.untrimmed -= count;
-    let at = class.free.len() - count;
-    // SAFETY: the store owned them.
-    class
-        .free
-        .drain(at..)
-        .map(|base| unsafe { Stack::from_raw(base, size) })
-        .collect()
-}
-
-/// Gives slots back that hold no memory.
-pub(super) fn give_back_trimmed(stacks: Vec<Stack>) {
-    for stack in stacks {
-        let (base, size) = stack.into_raw();
-        let mut class = class(size);
-        let at = class.free.len() - class.untrimmed;
-        class.free.push(base);
-        let last = class.free.len() - 1;
-        // Those that hold memory stay behind those that do not.
-        class.free.swap(at, last);
+    /// Cuts a slot that was never used. A region is asked for one size only.
+    pub(super) fn cut(
+        &mut self,
+        size: StackSize,
+        store: &'static Store,
+    ) -> Result<Stack, StackError> {
+        if self.left == 0 {
+            self.grow(size, store)?;
+        }
+        if self.guarded == 0 {
+            // SAFETY: `left` slots from `next` on are mapped and were never handed out.
+            self.guarded = unsafe { store.guards.install(self.next, self.left, size) }?;
+        }
+        // SAFETY: the slot has its guard, its chunk is registered, and `next` moves on so that it is named once.
+        let stack = unsafe { Stack::from_raw(self.next, size) };
+        // SAFETY: at most the end of the chunk.
+        self.next = unsafe { self.next.add(size.bytes()) };
+        self.left -= 1;
+        self.guarded -= 1;
+        self.tally.slots += 1;
+        Ok(stack)
     }
-}
 
-impl Class {
-    /// Reserves a chunk: smaller ones if the system refuses a large one.
-    fn reserve(&mut self, size: StackSize) -> Result<(NonNull<u8>, usize), StackError> {
-        let least = size.bytes() * FEWEST;
-        let mut bytes = self.next_chunk.max(least);
-        loop {
-            match reserve_chunk(bytes, size) {
-                Ok(base) => {
-                    self.next_chunk = (bytes * 2).min(LARGEST_CHUNK);
-                    return Ok((base, bytes / size.bytes()));
+    /// Reserves another chunk, a smaller one where the address space is limited.
+    fn grow(&mut self, size: StackSize, store: &'static Store) -> Result<(), StackError> {
+        let wanted = if self.chunk_bytes == 0 {
+            FIRST_CHUNK
+        } else {
+            self.chunk_bytes
+        };
+        let mut bytes = wanted.clamp(size.bytes(), LARGEST_CHUNK);
+        let base = loop {
+            match reserve(bytes, size, store.largest_mapping) {
+                Ok(base) => break base,
+                Err(_) if bytes > size.bytes() => bytes /= 2,
+                Err(errno) => {
+                    // The next attempt starts where this one ended, so that failing again is cheap.
+                    self.chunk_bytes = size.bytes();
+                    return Err(StackError::OutOfMemory {
+                        stack_bytes: size.bytes(),
+                        errno,
+                    });
                 }
-                Err(error) if bytes / 2 < least => return Err(error),
-                Err(_) => bytes /= 2,
             }
+        };
+        if !chunks::register(&Chunk {
+            base,
+            bytes,
+            size,
+            guard: guard::bytes_for(size),
+            store,
+        }) {
+            // SAFETY: nobody knows of the mapping.
+            unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
+            return Err(StackError::TooManyChunks {
+                limit: chunks::MOST,
+            });
         }
+        self.next = base;
+        self.left = bytes >> size.log2();
+        self.guarded = 0;
+        self.chunk_bytes = bytes * 2;
+        self.tally.chunks += 1;
+        self.tally.reserved_bytes += bytes;
+        Ok(())
     }
 }
 
-/// One mapping, aligned to the size of its slots, so that a slot's number is a shift of its address.
-fn reserve_chunk(bytes: usize, size: StackSize) -> Result<NonNull<u8>, StackError> {
-    let line = CHUNK_COUNT.load(Ordering::Relaxed);
-    let refused = |errno| StackError::OutOfMemory {
-        bytes: size.bytes(),
-        errno,
-    };
-    if line >= MOST_CHUNKS {
-        return Err(refused(libc::ENOMEM));
+/// Maps `bytes` without a promise of memory; the error is the system's number. Mappings over `most` fail.
+fn reserve(bytes: usize, size: StackSize, most: usize) -> Result<NonNull<u8>, i32> {
+    let alignment = size.bytes().min(LARGEST_ALIGNMENT);
+    let total = bytes + alignment + HEADROOM;
+    if total > most {
+        return Err(libc::ENOMEM);
     }
-    let reserved = bytes + size.bytes();
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
-    // SAFETY: a fresh mapping.
-    let mapping = unsafe { libc::mmap(std::ptr::null_mut(), reserved, access, flags, -1, 0) };
+    // SAFETY: a fresh private mapping at an address of the kernel's choice.
+    let mapping = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            total,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK,
+            -1,
+            0,
+        )
+    };
     if mapping == libc::MAP_FAILED {
-        return Err(refused(errno()));
+        return Err(last_error());
     }
-    // A huge page under a stack of which one small page is used would cost 500 times the memory. Where the kernel knows
-    // no huge pages this fails, and is not needed.
-    // SAFETY: our own mapping.
-    unsafe { libc::madvise(mapping, reserved, libc::MADV_NOHUGEPAGE) };
-    let mapping = mapping.cast::<u8>();
-    let aligned = mapping.wrapping_add((mapping as usize).wrapping_neg() & (size.bytes() - 1));
-    let line = CHUNK_COUNT.fetch_add(1, Ordering::Relaxed);
-    let Some(entry) = CHUNKS.get(line) else {
-        // SAFETY: mapped above, and unused.
-        unsafe { libc::munmap(mapping.cast(), reserved) };
-        return Err(refused(libc::ENOMEM));
-    };
-    entry.base.store(aligned as usize, Ordering::Relaxed);
-    entry.shift.store(size.shift() as usize, Ordering::Relaxed);
-    // ORDERING: release publishes the line to the signal handler.
-    entry.bytes.store(bytes, Ordering::Release);
-    Ok(NonNull::new(aligned).expect("a mapping is never at address zero"))
-}
-
-/// The slot whose guard an address lies in: its lowest address and its size. Safe to call in a signal handler.
-pub(super) fn slot_of_guard(address: usize) -> Option<(NonNull<u8>, StackSize)> {
-    for entry in &CHUNKS {
-        let bytes = entry.bytes.load(Ordering::Acquire);
-        let base = entry.base.load(Ordering::Relaxed);
-        if address.wrapping_sub(base) >= bytes {
-            continue;
-        }
-        let size = StackSize::new(1 << entry.shift.load(Ordering::Relaxed));
-        let slot = address & !(size.bytes() - 1);
-        if address - slot >= size.guard() {
-            return None;
-        }
-        return NonNull::new(std::ptr::with_exposed_provenance_mut(slot)).map(|slot| (slot, size));
+    let head = mapping.align_offset(alignment);
+    // SAFETY: the mapping is longer than `head + bytes`, as it was asked for with room for the alignment.
+    let base = unsafe { mapping.cast::<u8>().add(head) };
+    if head > 0 {
+        // SAFETY: the part under the chunk is ours and not used.
+        unsafe { libc::munmap(mapping, head) };
     }
-    None
-}
-
-/// How many chunks were reserved.
-#[cfg(test)]
-pub(super) fn chunk_count() -> usize {
-    CHUNK_COUNT.load(Ordering::Relaxed)
-}
-
-pub(super) fn errno() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+    // SAFETY: the part above the chunk is ours and not used; it was mapped only to see that it can be.
+    unsafe { libc::munmap(base.add(bytes).cast(), total - head - bytes) };
+    // A huge page for each touched stack would multiply the memory by sixteen and more. A kernel without them says
+    // EINVAL, and that is as good.
+    // SAFETY: advice on how to back the memory, which does not change what it holds.
+    unsafe { libc::madvise(base.cast(), bytes, libc::MADV_NOHUGEPAGE) };
+    NonNull::new(base).ok_or(libc::ENOMEM)
 }

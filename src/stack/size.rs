@@ -1,56 +1,97 @@
 //! The size classes of stacks.
 
-/// A power of two between 64 KiB and 1 GiB, the guard included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StackSize(u32);
+use std::fmt;
 
-/// The least size: a panic with a backtrace needs 22 KiB and a signal frame up to 12.
-const MIN_SHIFT: u32 = 16;
-const MAX_SHIFT: u32 = 30;
+/// A size class: a power of two between [`StackSize::MIN`] and 1 GiB.
+///
+/// A power of two, because then the slot that an address lies in is found by a shift, which the signal handler does,
+/// and because few classes keep the lists of free stacks few.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StackSize {
+    /// Base-2 logarithm of the bytes.
+    log2: u8,
+}
 
 impl StackSize {
-    /// What coroutines get that ask for nothing.
-    pub(crate) const DEFAULT: Self = Self(18);
-    /// What coroutines get that run foreign, blocking code.
-    pub(crate) const IO: Self = Self(20);
+    /// The least: 64 KiB. The first panic with a backtrace takes 22 KiB, a signal frame may take 12 KiB.
+    pub(crate) const MIN: Self = Self { log2: 16 };
+    /// What a coroutine gets that does not say otherwise: 256 KiB.
+    pub(crate) const DEFAULT: Self = Self { log2: 18 };
+    /// What coroutines on the IO dispatcher get, where foreign code is called more often: 1 MiB.
+    pub(crate) const IO: Self = Self { log2: 20 };
+    /// The most: 1 GiB.
+    pub(super) const MAX: Self = Self { log2: 30 };
+
     /// How many classes there are.
-    pub(crate) const CLASSES: usize = (MAX_SHIFT - MIN_SHIFT + 1) as usize;
+    pub(super) const CLASSES: usize = (Self::MAX.log2 - Self::MIN.log2) as usize + 1;
 
-    /// The least class that has so many bytes.
+    /// The smallest class of at least `bytes`; 1 GiB where more is asked for.
     #[inline]
+    #[must_use]
     pub(crate) const fn new(bytes: usize) -> Self {
-        if bytes <= 1 << MIN_SHIFT {
-            return Self(MIN_SHIFT);
+        if bytes <= Self::MIN.bytes() {
+            return Self::MIN;
         }
-        if bytes > 1 << MAX_SHIFT {
-            return Self(MAX_SHIFT);
+        if bytes >= Self::MAX.bytes() {
+            return Self::MAX;
         }
-        Self(usize::BITS - (bytes - 1).leading_zeros())
+        // The logarithm rounded up: at least 17 and at most 30 here, so nothing is cut off.
+        Self {
+            log2: (usize::BITS - (bytes - 1).leading_zeros()) as u8,
+        }
     }
 
+    /// The bytes of a slot of this class, its guard among them.
     #[inline]
+    #[must_use]
     pub(crate) const fn bytes(self) -> usize {
-        1 << self.0
+        1 << self.log2
     }
 
+    /// The base-2 logarithm of the bytes.
     #[inline]
-    pub(crate) const fn shift(self) -> u32 {
-        self.0
+    pub(super) const fn log2(self) -> u32 {
+        self.log2 as u32
     }
 
-    /// The number of the class, from 0.
+    /// The class with this logarithm, which came from [`StackSize::log2`].
     #[inline]
-    pub(crate) const fn class(self) -> usize {
-        (self.0 - MIN_SHIFT) as usize
+    pub(super) const fn from_log2(log2: u32) -> Self {
+        debug_assert!(log2 >= Self::MIN.log2() && log2 <= Self::MAX.log2());
+        Self { log2: log2 as u8 }
     }
 
-    pub(crate) const fn of_class(class: usize) -> Self {
-        Self(MIN_SHIFT + class as u32)
+    /// The position of this class among all.
+    #[inline]
+    pub(super) const fn index(self) -> usize {
+        (self.log2 - Self::MIN.log2) as usize
     }
 
-    /// How many bytes at the low end are inaccessible. Foreign code without stack probes may step over a single page, so
-    /// the larger classes have four.
-    pub(crate) const fn guard(self) -> usize {
-        if self.0 <= MIN_SHIFT { 4096 } else { 4 * 4096 }
+    /// This class, or the least that has room beside a guard where the machine's pages are large (64 KiB on some
+    /// aarch64 kernels).
+    pub(super) fn with_room(self) -> Self {
+        let least = Self::new(4 * page_bytes());
+        if self.log2 < least.log2 { least } else { self }
     }
+}
+
+impl fmt::Debug for StackSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StackSize({} KiB)", self.bytes() >> 10)
+    }
+}
+
+/// The machine's page size.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn page_bytes() -> usize {
+    4096
+}
+
+/// The machine's page size.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn page_bytes() -> usize {
+    // SAFETY: `sysconf` only reads.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(bytes).unwrap_or(4096)
 }

@@ -14,6 +14,18 @@ pub(crate) struct TaskCell<T, F> {
     body: UnsafeCell<ManuallyDrop<F>>,
 }
 
+/// Lets [`whole`] find the block again.
+fn expose(task: NonNull<Task>) -> NonNull<Task> {
+    let _ = task.as_ptr().expose_provenance();
+    task
+}
+
+/// The block that a header stands in. A reference reaches no further than the header, so the pointer is made from the
+/// address, which `expose` has made known.
+fn whole(task: &Task) -> *const Task {
+    std::ptr::with_exposed_provenance(std::ptr::from_ref(task).addr())
+}
+
 /// The front of a block, as far as the result.
 #[repr(C)]
 struct ValueCell<T> {
@@ -30,11 +42,11 @@ impl<T, F> TaskCell<T, F> {
             value: UnsafeCell::new(MaybeUninit::uninit()),
             body: UnsafeCell::new(ManuallyDrop::new(body)),
         });
-        NonNull::from(Box::leak(cell)).cast()
+        expose(NonNull::from(Box::leak(cell)).cast())
     }
 
     fn of(task: &Task) -> *const Self {
-        std::ptr::from_ref(task).cast()
+        whole(task).cast()
     }
 
     /// Moves the closure out.
@@ -64,18 +76,30 @@ impl<T, F> TaskCell<T, F> {
     }
 
     /// Drops the closure where it stands (for the vtable).
+    ///
+    /// # Safety
+    ///
+    /// As for `take_body`.
     pub(crate) unsafe fn drop_body(task: &Task) {
         // SAFETY: passed on to the caller.
         drop(unsafe { Self::take_body(task) });
     }
 
     /// Drops the result where it stands (for the vtable).
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_value`].
     pub(crate) unsafe fn drop_value(task: &Task) {
         // SAFETY: passed on to the caller.
         drop(unsafe { take_value::<T>(task) });
     }
 
     /// Frees the block (for the vtable).
+    ///
+    /// # Safety
+    ///
+    /// The block is of these types, and the caller had the last count.
     pub(crate) unsafe fn free(task: NonNull<Task>) {
         // SAFETY: it came from a box of this type; what is left in it needs no drop but the header's.
         drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
@@ -98,13 +122,19 @@ pub(crate) unsafe fn take_value<T>(task: &Task) -> T {
 ///
 /// The block's result is a `T`.
 pub(crate) unsafe fn peek_value<T>(task: &Task) -> *const T {
-    let cell: *const ValueCell<T> = std::ptr::from_ref(task).cast();
+    let cell: *const ValueCell<T> = whole(task).cast();
     // SAFETY: in bounds of the block, by the type of its result.
     unsafe { (&raw const (*cell).value).cast() }
 }
 
+/// # Safety
+///
+/// None: it does nothing.
 unsafe fn nothing(_: &Task) {}
 
+/// # Safety
+///
+/// The block came from [`allocate_bare`], and the caller had the last count.
 unsafe fn free_bare(task: NonNull<Task>) {
     // SAFETY: it came from `allocate_bare`.
     drop(unsafe { Box::from_raw(task.as_ptr()) });
@@ -120,5 +150,5 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 
 /// A block without closure and result.
 pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
-    NonNull::from(Box::leak(Box::new(task)))
+    expose(NonNull::from(Box::leak(Box::new(task))))
 }

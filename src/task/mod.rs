@@ -167,8 +167,9 @@ impl Task {
     /// The task whose job this is.
     #[inline(always)]
     pub(crate) fn of(job: &JobNode) -> &Task {
-        // SAFETY: every job stands at the start of a task (`repr(C)`), and is reached through a pointer to the whole.
-        unsafe { &*ptr::from_ref(job).cast::<Task>() }
+        let task: *const Task = ptr::with_exposed_provenance(ptr::from_ref(job).addr());
+        // SAFETY: every job stands at the start of a task (`repr(C)`), whose address was exposed when it was made.
+        unsafe { &*task }
     }
 
     #[inline(always)]

@@ -193,7 +193,9 @@ impl Word {
     /// Owner: takes the suspension back because its job is cancelled.
     #[inline]
     pub(crate) fn withdraw(&self, generation: Generation) -> Withdrawal {
-        if self.claim(generation, Phase::Suspended, Phase::Running) {
+        if self.claim(generation, Phase::Suspended, Phase::Running)
+            || cfg!(mutation = "word_withdraw_unclaimed")
+        {
             Withdrawal::Withdrawn
         } else {
             Withdrawal::Claimed

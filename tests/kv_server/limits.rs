@@ -83,15 +83,15 @@ fn no_descriptor_stays_behind() {
         assert_eq!(client.ask("QUIT"), ok());
         client.assert_closed();
     }
-    let before = server.descriptors();
+    let before = server.sockets();
     let mut clients: Vec<Client> = (0..200).map(|_| server.connect()).collect();
     for client in &mut clients {
         client.assert_alive();
     }
-    assert!(server.descriptors() >= before + 200);
+    assert!(server.sockets() >= before + 200);
     drop(clients);
-    until("all descriptors are closed", || {
-        (server.descriptors() <= before).then_some(())
+    until("all sockets are closed", || {
+        (server.sockets() <= before).then_some(())
     });
     server.assert_alive();
 }

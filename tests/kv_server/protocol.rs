@@ -143,7 +143,7 @@ fn a_client_that_resets_its_connection_harms_nobody() {
     let server = Server::start();
     let mut other = server.connect();
     assert_eq!(other.ask_bytes(&[b"SET", b"large", &[b'x'; 1 << 20]]), ok());
-    let descriptors = server.descriptors();
+    let sockets = server.sockets();
     for _ in 0..10 {
         let mut client = server.connect();
         // The replies exceed all buffers. To close with unread data in the socket resets the connection.
@@ -151,7 +151,7 @@ fn a_client_that_resets_its_connection_harms_nobody() {
         client.stream().peek(&mut [0]).unwrap();
     }
     until("the connections are closed", || {
-        (server.descriptors() <= descriptors).then_some(())
+        (server.sockets() <= sockets).then_some(())
     });
     other.assert_alive();
     server.assert_alive();
