@@ -25,6 +25,27 @@
 //! }
 //! ```
 
+//! # Where to look
+//!
+//! - Start: [`run_blocking`], [`coroutine_scope`], [`Scope::launch`], [`Scope::async_`].
+//! - Wait: [`delay`], [`Job::join`], [`Deferred::await_`], [`with_timeout`], [`net`].
+//! - Move: [`with_context`], [`Dispatchers`], [`CoroutineContext`].
+//! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
+//! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`].
+//!
+//! # What holds
+//!
+//! - A started coroutine never changes its thread: what is not `Send` may live across a suspension.
+//! - A scope cannot be left before everything launched in it has ended, so children may borrow.
+//! - Cancellation is a value: every suspending call of a cancelled coroutine returns an `Err`, again and again.
+//! - Every suspending call works on a plain thread too, and parks it.
+//!
+//! # Limits
+//!
+//! A crate whose own unsafe code keeps pointers into the stack in a thread-local (`scoped-tls`, interpreter guards) must
+//! not be suspended inside. A lock of `std` held across a suspension can deadlock its worker. A coroutine that does not
+//! yield stalls what lives on its thread. Two coroutines on different threads talk at the price of a thread's wake-up.
+
 #![warn(missing_docs)]
 
 mod util;
@@ -82,3 +103,8 @@ pub use task::report::set_message_hook;
 pub const fn ms(milliseconds: u64) -> std::time::Duration {
     std::time::Duration::from_millis(milliseconds)
 }
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

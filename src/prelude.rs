@@ -1,7 +1,7 @@
 //! What most programs use: `use switchback::prelude::*;`
 
 pub use crate::{
-    Continuation, CoroutineContext, CoroutineName, CoroutineScope, Deferred, Dispatcher,
+    Cancelled, Continuation, CoroutineContext, CoroutineName, CoroutineScope, Deferred, Dispatcher,
     Dispatchers, Element, Error, GlobalScope, Job, Result, Scope, SupervisorJob,
     await_cancellation, coroutine_scope, delay, ensure_active, is_active, ms, non_cancellable,
     run_blocking, supervisor_scope, suspend_cancellable_coroutine, suspend_coroutine, with_context,

@@ -270,3 +270,20 @@ fn an_owned_scope_outlives_the_call_and_dies_with_its_last_handle() {
     job.join().unwrap();
     assert!(job.is_cancelled());
 }
+
+#[test]
+fn a_supervisor_that_only_the_scope_knows_is_cancelled_with_it() {
+    let scope = CoroutineScope::new(Dispatchers::default() + SupervisorJob::new());
+    let job = scope.launch(|_| delay(ms(10_000)));
+    drop(scope);
+    job.join().unwrap();
+    assert!(job.is_cancelled());
+
+    let supervisor = SupervisorJob::new();
+    let scope = CoroutineScope::new(Dispatchers::default() + supervisor.clone());
+    let job = scope.launch(|_| delay(ms(10_000)));
+    drop(scope);
+    assert!(job.is_active());
+    supervisor.cancel();
+    job.join().unwrap();
+}

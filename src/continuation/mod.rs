@@ -133,10 +133,22 @@ impl<T> Continuation<T> {
 }
 
 fn run_now(task: &Task, handler: crate::task::CancelHandler) {
-    let cause = Error::cancelled_by(task.id);
+    let cause = own_cause(task).unwrap_or_else(|| Error::cancelled_by(task.id));
     if let Err(panic) = current::closed(move || handler(&cause)) {
         crate::task::report::handler_panicked("a cancellation handler", panic);
     }
+}
+
+/// What the claimed task is cancelled with, as far as this thread can tell: on the task's own thread the job whose body
+/// it runs stands while we look.
+fn own_cause(task: &Task) -> Option<Error> {
+    let here = current::home()?;
+    if !task.home().is_some_and(|home| std::ptr::eq(home, here)) {
+        return None;
+    }
+    // SAFETY: the task is suspended or runs below us, on this very thread.
+    let job = unsafe { task.current().as_ref() }?;
+    Some(crate::task::cancel::cancellation_of(job))
 }
 
 impl<T> Drop for Continuation<T> {

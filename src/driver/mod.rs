@@ -99,7 +99,10 @@ impl Driver {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        if let Some(reactor) = &mut *self.reactor.borrow_mut() {
+        // A plain thread may have a reactor from a loop that it ran before, but what it waits for now is not in there.
+        if self.watched.get().is_none()
+            && let Some(reactor) = &mut *self.reactor.borrow_mut()
+        {
             reactor.poll(home, Sleep::Until(until));
             return;
         }

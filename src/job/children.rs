@@ -72,7 +72,7 @@ fn node_of(links: *const Links) -> *const JobNode {
 pub(crate) unsafe fn attach(parent: &JobNode, child: &JobNode) -> Attached {
     let guard = parent.lock();
     let state = parent.state();
-    if state.has(CLOSED | COMPLETED) {
+    if state.has(CLOSED | COMPLETED) && !cfg!(mutation = "children_attach_closed") {
         return Attached::Refused;
     }
     child.set_parent(parent);
@@ -183,26 +183,38 @@ pub(crate) fn mark_cancelled(
 }
 
 /// X: cancels all descendants of `job`, which is marked already. `found` is called once for each that was not yet
-/// cancelled, under its own lock and that of its parent. `retire` frees a block whose last count the walk held.
+/// cancelled, under its own lock and that of its parent, and `settle` with what it gave once all below that one are
+/// settled: the order in which Kotlin wakes them, children as they were launched, and each body after its children.
+/// `retire` frees a block whose last count the walk held.
 ///
 /// # Safety
 ///
 /// The caller holds a count on `job`.
-pub(crate) unsafe fn walk(
+pub(crate) unsafe fn walk<C>(
     job: &JobNode,
-    mut found: impl FnMut(&JobNode),
+    mut found: impl FnMut(&JobNode) -> C,
+    mut settle: impl FnMut(C),
     retire: impl Fn(*const JobNode),
 ) {
-    let mut pending: Vec<*const JobNode> = Vec::new();
-    // SAFETY: the caller holds a count on `job`.
-    unsafe { walk_one(job, &mut pending, &mut found, &retire) };
-    while let Some(next) = pending.pop() {
-        // SAFETY: `walk_one` took a count on what it pushed.
-        let next_ref = unsafe { &*next };
-        // SAFETY: as above.
-        unsafe { walk_one(next_ref, &mut pending, &mut found, &retire) };
-        if next_ref.release() {
-            retire(next);
+    let mut levels = vec![Level {
+        job,
+        resume_at: std::ptr::null(),
+        claim: None,
+    }];
+    while let Some(level) = levels.last_mut() {
+        // SAFETY: the caller holds a count on the first; the others are what the walk counted on the level above.
+        match unsafe { walk_slice(level, &mut found, &mut settle, &retire) } {
+            Slice::Below(child, claim) => levels.push(Level {
+                job: child,
+                resume_at: std::ptr::null(),
+                claim: Some(claim),
+            }),
+            Slice::More => {}
+            Slice::Done => {
+                if let Some(claim) = levels.pop().and_then(|level| level.claim) {
+                    settle(claim);
+                }
+            }
         }
     }
     #[cfg(mutation = "children_flag_after_walk")]
@@ -212,83 +224,106 @@ pub(crate) unsafe fn walk(
     }
 }
 
-/// # Safety
-///
-/// The caller holds a count on `job`.
-unsafe fn walk_one(
-    job: &JobNode,
-    pending: &mut Vec<*const JobNode>,
-    found: &mut impl FnMut(&JobNode),
-    retire: &impl Fn(*const JobNode),
-) {
-    let mut resume_at: *const JobNode = std::ptr::null();
-    loop {
-        let guard = job.lock();
-        let mut links = if resume_at.is_null() {
-            // SAFETY: the lock is held.
-            unsafe { job.children.first() }
-        } else {
-            // SAFETY: the walk holds a count on it; its parent pointer tells whether it is still linked here.
-            let anchor = unsafe { &*resume_at };
-            if std::ptr::eq(anchor.parent(), job) {
-                // SAFETY: still in the list, whose lock is held.
-                unsafe { List::after(&anchor.sibling) }
-            } else {
-                // SAFETY: the lock is held.
-                unsafe { job.children.first() }
-            }
-        };
-        let mut visited = 0;
-        let mut last: *const JobNode = std::ptr::null();
-        while !links.is_null() && visited < SLICE {
-            last = node_of(links);
-            // SAFETY: a linked child is alive while its parent's lock is held.
-            let child = unsafe { &*last };
-            if cancel_child(child, found) {
-                child.retain();
-                pending.push(last);
-            }
-            // SAFETY: the lock is held.
-            links = unsafe { List::after(links) };
-            visited += 1;
-        }
-        let more = !links.is_null();
-        #[cfg(not(mutation = "children_anchor_uncounted"))]
-        if more {
-            // SAFETY: linked, so alive.
-            unsafe { (*last).retain() };
-        }
-        drop(guard);
-        if !resume_at.is_null() {
-            // SAFETY: the walk held a count on it until here.
-            if unsafe { (*resume_at).release() } {
-                retire(resume_at);
-            }
-        }
-        if !more {
-            return;
-        }
-        resume_at = last;
-    }
+/// A job whose children are being walked.
+struct Level<C> {
+    job: *const JobNode,
+    /// The last child that was visited, with a count that the walk took on it: the place to go on from.
+    resume_at: *const JobNode,
+    /// What `found` gave for the job itself.
+    claim: Option<C>,
 }
 
-/// Marks one child; true if it has children that need a visit.
-fn cancel_child(child: &JobNode, found: &mut impl FnMut(&JobNode)) -> bool {
-    if child.state().has(CANCELLING | SHIELD | COMPLETED) {
-        return false;
+enum Slice<C> {
+    /// This child has children of its own, which come first. The walk goes on behind it.
+    Below(*const JobNode, C),
+    More,
+    Done,
+}
+
+/// # Safety
+///
+/// A count on the level's job is held.
+unsafe fn walk_slice<C>(
+    level: &mut Level<C>,
+    found: &mut impl FnMut(&JobNode) -> C,
+    settle: &mut impl FnMut(C),
+    retire: &impl Fn(*const JobNode),
+) -> Slice<C> {
+    // SAFETY: the caller vouches for the count.
+    let job = unsafe { &*level.job };
+    let guard = job.lock();
+    let mut links = if level.resume_at.is_null() {
+        // SAFETY: the lock is held.
+        unsafe { job.children.first() }
+    } else {
+        // SAFETY: the walk holds a count on it; its parent pointer tells whether it is still linked here.
+        let anchor = unsafe { &*level.resume_at };
+        if std::ptr::eq(anchor.parent(), job) {
+            // SAFETY: still in the list, whose lock is held.
+            unsafe { List::after(&anchor.sibling) }
+        } else {
+            // SAFETY: the lock is held.
+            unsafe { job.children.first() }
+        }
+    };
+    let mut outcome = Slice::Done;
+    let mut visited = 0;
+    let mut last: *const JobNode = std::ptr::null();
+    while !links.is_null() {
+        if visited == SLICE {
+            outcome = Slice::More;
+            break;
+        }
+        last = node_of(links);
+        // SAFETY: a linked child is alive while its parent's lock is held.
+        let child = unsafe { &*last };
+        match cancel_child(child, found) {
+            Some((claim, true)) => {
+                outcome = Slice::Below(last, claim);
+                break;
+            }
+            Some((claim, false)) => settle(claim),
+            None => {}
+        }
+        // SAFETY: the lock is held.
+        links = unsafe { List::after(links) };
+        visited += 1;
     }
-    let mut descend = false;
+    let goes_on = !matches!(outcome, Slice::Done);
+    #[cfg(not(mutation = "children_anchor_uncounted"))]
+    if goes_on {
+        // SAFETY: linked, so alive.
+        unsafe { (*last).retain() };
+    }
+    drop(guard);
+    let before = std::mem::replace(
+        &mut level.resume_at,
+        if goes_on { last } else { std::ptr::null() },
+    );
+    // SAFETY: the walk held a count on it until here.
+    if !before.is_null() && unsafe { (*before).release() } {
+        retire(before);
+    }
+    outcome
+}
+
+/// Marks one child, if it was not cancelled yet: what `found` gave, and whether it has children that need a visit.
+fn cancel_child<C>(child: &JobNode, found: &mut impl FnMut(&JobNode) -> C) -> Option<(C, bool)> {
+    if child.state().has(CANCELLING | SHIELD | COMPLETED) {
+        return None;
+    }
+    let mut marked = None;
     mark_cancelled(
         child,
         0,
         || (),
         |_| {
             // SAFETY: `mark_cancelled` holds the child's lock here.
-            descend = child.live.with(|live| unsafe { *live }) > 0;
-            found(child);
+            let descend = child.live.with(|live| unsafe { *live }) > 0;
+            marked = Some((found(child), descend));
         },
     );
-    descend
+    marked
 }
 
 /// Calls `visit` with each live child in the order of creation, under the lock of `job`.

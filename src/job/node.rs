@@ -108,6 +108,12 @@ impl JobNode {
         true
     }
 
+    /// Whether only the job itself and one handle count on it.
+    pub(crate) fn is_sole_handle(&self) -> bool {
+        // ORDERING: acquire, as for the other readers of the count; a handle that is dropped meanwhile may be missed.
+        self.refs.load(Ordering::Acquire) <= 2
+    }
+
     /// One more handle.
     #[inline]
     pub(crate) fn retain(&self) {
@@ -126,6 +132,10 @@ impl JobNode {
             return true;
         }
         // ORDERING: release orders what was done through this handle before the freeing; acquire, the freeing after it.
-        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
+        #[cfg(not(mutation = "node_release_relaxed"))]
+        let order = Ordering::AcqRel;
+        #[cfg(mutation = "node_release_relaxed")]
+        let order = Ordering::Relaxed;
+        self.refs.fetch_sub(1, order) == 1
     }
 }

@@ -139,16 +139,20 @@ fn outcome<T>(here: &Here, task: &TaskRef) -> Result<T> {
     if task.flags.get() & BODY_PANICKED != 0 && error.is_panic() {
         error.resume_unwind();
     }
+    let Some(cancelled) = error.cancellation() else {
+        // A failure wins over the caller's own cancellation, or nobody would ever learn of it.
+        return Err(error);
+    };
     here.check()?;
-    match error.cancellation() {
+    if cancelled.owner() == Some(task.id) {
         // The block cancelled itself: to the caller that is a cancellation of its own.
-        Some(cancelled) if cancelled.owner() == Some(task.id) => Err(Error::cancelled_because(
+        return Err(Error::cancelled_because(
             here.task().id,
             cancelled.message().map(|message| message.to_owned().into()),
             cancelled.cause().cloned(),
-        )),
-        _ => Err(error),
+        ));
     }
+    Err(error)
 }
 
 /// R2: as in `frame`.

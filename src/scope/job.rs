@@ -133,7 +133,10 @@ impl Job {
     pub fn children(&self) -> Vec<Job> {
         let mut list = Vec::new();
         children::for_each(&self.task.job, |child| {
-            list.push(Job::new(TaskRef::new(Task::of(child))))
+            // One that has completed is on its way out: whoever has joined it must not find it here.
+            if !child.state().has(COMPLETED) {
+                list.push(Job::new(TaskRef::new(Task::of(child))));
+            }
         });
         list
     }

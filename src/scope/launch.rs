@@ -158,11 +158,17 @@ where
         Attached::Refused => {
             complain_if_failed(parent, order.place);
             let cause = if parent.state().has(CANCELLING) {
-                cancel::outcome(parent).filter(Error::is_cancelled)
+                cancel::cancellation_of(parent)
             } else {
-                None
+                Error::cancelled()
             };
-            refuse(&handle, cause.unwrap_or_else(Error::cancelled));
+            if parent.state().has(BARE) {
+                // Nothing that the closure captured ends before a worker drops it: the scope is an owned one.
+                children::mark_cancelled(&handle.job, 0, || handle.set_cause(cause), |_| ());
+                dispatch(task);
+            } else {
+                refuse(&handle, cause);
+            }
         }
     }
     handle

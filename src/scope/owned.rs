@@ -169,8 +169,8 @@ plus_job!(CoroutineContext, Dispatcher, CoroutineName, StackBytes);
 
 /// A scope that a component owns: its coroutines outlive the call that launches them, so they own what they use.
 ///
-/// A handle that may be cloned. Dropping the last one cancels the job that the scope made for itself; one that was given
-/// to it is left alone.
+/// A handle that may be cloned. Dropping the last one cancels the scope's job: the one that it made for itself, and one
+/// that was given to it if nobody else has a handle of that job.
 ///
 /// # Examples
 ///
@@ -212,7 +212,7 @@ struct Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if self.made_here {
+        if self.made_here || self.job.task().job.is_sole_handle() {
             self.job.cancel();
         }
     }

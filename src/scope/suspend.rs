@@ -129,7 +129,7 @@ pub fn await_cancellation<T>() -> Result<T> {
 /// })
 /// # }
 /// ```
-#[inline]
+#[inline(always)]
 pub fn yield_() -> Result<()> {
     let here = thread::here();
     here.check()?;

@@ -8,7 +8,7 @@
 
 use crate::error::Error;
 use crate::job::children;
-use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR};
+use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, SUPERVISOR};
 use crate::task::finish;
 use crate::task::queue::Queue;
 use crate::task::waiter;
@@ -48,18 +48,19 @@ pub(crate) fn cancellation_of(job: &Task) -> Error {
 }
 
 /// Under the lock of `job`: claims the coroutine that waits in its body.
-fn claim(job: &Task, chain: &Queue) {
+fn claim(job: &Task) -> *const Task {
     let owner = job.owner();
     // SAFETY: the job is not closed while its lock is held here, so the frame that runs its body stands.
     let Some(owner) = (unsafe { owner.as_ref() }) else {
-        return;
+        return std::ptr::null();
     };
     if owner
         .word
         .claim_cancel(|| std::ptr::eq(owner.current(), job))
     {
-        // SAFETY: a claimed task is in no queue.
-        unsafe { chain.push(owner) };
+        owner
+    } else {
+        std::ptr::null()
     }
 }
 
@@ -75,27 +76,30 @@ pub(crate) fn time_out(job: &Task, error: Error) {
 
 fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
     let chain = Queue::new();
-    let mut unstarted = false;
+    let mut own = std::ptr::null();
     let newly = children::mark_cancelled(
         &job.job,
         extra,
         || job.set_cause(cause),
-        |old| {
-            unstarted = !old.has(STARTED);
-            claim(job, &chain);
+        |_| {
+            own = claim(job);
         },
     );
     if !newly {
         return false;
     }
+    let push = |claimed: *const Task| {
+        if !claimed.is_null() {
+            // SAFETY: a claimed task is in no queue.
+            unsafe { chain.push(claimed) };
+        }
+    };
     // SAFETY: the caller holds a count on `job`, or runs inside it.
     unsafe {
-        children::walk(
-            &job.job,
-            |child| claim(Task::of(child), &chain),
-            release_last,
-        );
+        children::walk(&job.job, |child| claim(Task::of(child)), push, release_last);
     }
+    // Last, as in Kotlin: what the body has launched was there before the wait that ends now.
+    push(own);
     wake_cancelled(&chain);
     if job.state().has(BARE) {
         finish::end_body(job);
@@ -145,8 +149,7 @@ fn run_cancel_handler(task: &Task) {
 pub(crate) fn fail(job: &Task, error: &Error) {
     let mut at = job;
     loop {
-        let first = fail_one(at, error);
-        if !first || at.state().has(SCOPE) {
+        if fail_one(at, error) != Noted::First || at.state().has(SCOPE) {
             return;
         }
         // SAFETY: a parent outlives its children, and `at` has not completed: it is completed by whoever called us.
@@ -160,16 +163,52 @@ pub(crate) fn fail(job: &Task, error: &Error) {
     }
 }
 
-/// True if the failure is the first one of this job.
-fn fail_one(job: &Task, error: &Error) -> bool {
+/// What a failure is to a job.
+#[derive(PartialEq, Eq)]
+enum Noted {
+    /// The first, and what cancels it: the parent is told at once.
+    First,
+    /// The first, of a job that was cancelled before: the parent is told when the job completes, as in Kotlin.
+    WhileCancelled,
+    /// Attached to an earlier one, or too late.
+    Later,
+}
+
+/// A failure that came while the job was being cancelled: told to the parent by whoever completes the job.
+pub(crate) fn pass_on_late_failure(job: &Task) {
+    let state = job.state();
+    if !state.has(FAILED) || state.has(SCOPE) {
+        return;
+    }
+    // SAFETY: the parent of a job that has not left it is alive.
+    let Some(parent) = (unsafe { job.job.parent().as_ref() }) else {
+        return;
+    };
+    if Task::of(parent).state().has(SUPERVISOR) {
+        return;
+    }
+    let late = {
+        let _guard = job.job.lock();
+        if job.has_extras_locked() {
+            job.extras_locked(|extras| extras.failure.clone())
+        } else {
+            None
+        }
+    };
+    if let Some(failure) = late {
+        fail(Task::of(parent), &failure);
+    }
+}
+
+fn fail_one(job: &Task, error: &Error) -> Noted {
     if mark_and_walk(job, error.clone(), FAILED) {
-        return true;
+        return Noted::First;
     }
     let earlier = {
         let guard = job.job.lock();
         let state = job.state();
         if state.has(COMPLETED) {
-            return false;
+            return Noted::Later;
         }
         debug_assert!(state.has(CANCELLING));
         if state.has(FAILED) {
@@ -183,9 +222,9 @@ fn fail_one(job: &Task, error: &Error) -> bool {
     match earlier {
         Some(earlier) => {
             earlier.suppress(error.clone());
-            false
+            Noted::Later
         }
-        None => true,
+        None => Noted::WhileCancelled,
     }
 }
 

@@ -39,13 +39,15 @@ pub(crate) fn finalise(task: &Task) {
     loop {
         // SAFETY: closed by us, and its own count is released by us, below.
         let task = unsafe { &*at };
+        cancel::pass_on_late_failure(task);
         report_if_root(task);
         let ready = Queue::new();
         let handlers = complete(task, &ready);
-        waiter::hand_back(&ready);
+        // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
         if let Some(handlers) = handlers {
             run_handlers(task, handlers);
         }
+        waiter::hand_back(&ready);
         match leave_parent(task) {
             Some(parent) => at = parent,
             None => return,

@@ -61,10 +61,7 @@ impl<T: Linked> Inbox<T> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         // ORDERING: seq-cst, see sleep.rs.
-        #[cfg(not(mutation = "inbox_unlooked"))]
-        return self.head.load(Ordering::SeqCst).is_null();
-        #[cfg(mutation = "inbox_unlooked")]
-        true
+        cfg!(mutation = "inbox_unlooked") || self.head.load(Ordering::SeqCst).is_null()
     }
 
     /// O: a cheap look that may miss what has just come.

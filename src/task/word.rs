@@ -157,7 +157,9 @@ impl Word {
     pub(crate) fn claim_cancel(&self, is_mine: impl FnOnce() -> bool) -> bool {
         // ORDERING: seq-cst pairs with the owner's publish (see the header).
         let raw = self.0.load(Ordering::SeqCst);
-        if Phase::of(raw) != Phase::Suspended || !is_mine() {
+        if Phase::of(raw) != Phase::Suspended
+            || !(cfg!(mutation = "word_cancel_any_job") || is_mine())
+        {
             return false;
         }
         #[cfg(mutation = "word_cancel_store")]

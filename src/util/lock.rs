@@ -41,6 +41,9 @@ impl Drop for SpinGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         // ORDERING: release pairs with the acquire of the next holder.
+        #[cfg(not(mutation = "lock_release_relaxed"))]
         self.0.0.store(0, Ordering::Release);
+        #[cfg(mutation = "lock_release_relaxed")]
+        self.0.0.store(0, Ordering::Relaxed);
     }
 }

@@ -1,0 +1,211 @@
+//! The life of a job.
+
+use std::collections::HashMap;
+
+use switchback::prelude::*;
+
+use crate::suite::{Scenario, scenario};
+use crate::support::{Shown, Trace, chain, st, t, x};
+
+pub const SCENARIOS: &[Scenario] = &[
+    scenario!(job_01_launch_states),
+    scenario!(job_03_completing_waits_for_children),
+    scenario!(job_04_cancelling_then_cancelled),
+    scenario!(job_05_cancel_is_idempotent),
+    scenario!(job_06_cancel_children_only),
+    scenario!(job_08_complete_with_children),
+    scenario!(job_09_launch_under_finished_job),
+    scenario!(job_12_children_and_parent),
+    scenario!(job_14_cancel_and_join_waits),
+];
+
+fn job_01_launch_states(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let j = s.launch(|s| {
+            t!(trace, "body starts: {}", st(&s.job()));
+            delay(ms(30))?;
+            t!(trace, "body ends");
+            Ok(())
+        });
+        t!(trace, "after launch: {}", st(&j));
+        yield_()?;
+        t!(trace, "while suspended: {}", st(&j));
+        j.join()?;
+        t!(trace, "after join: {}", st(&j));
+        Ok(())
+    })
+}
+
+fn job_03_completing_waits_for_children(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let parent = s.launch(|s| {
+            s.launch(|_| {
+                delay(ms(180))?;
+                t!(trace, "child ends");
+                Ok(())
+            });
+            t!(trace, "parent body ends");
+        });
+        parent.invoke_on_completion(|cause| t!(trace, "parent completes, cause={}", x(cause)));
+        delay(ms(60))?;
+        let children = parent.children().len();
+        t!(trace, "completing: {} children={children}", st(&parent));
+        parent.join()?;
+        let children = parent.children().len();
+        t!(trace, "completed: {} children={children}", st(&parent));
+        Ok(())
+    })
+}
+
+fn job_04_cancelling_then_cancelled(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let j = s.launch(|s| {
+            let slept = delay(ms(1000));
+            t!(trace, "cleanup starts: isActive={}", s.is_active());
+            non_cancellable(|_| delay(ms(120)))?;
+            t!(trace, "cleanup ends");
+            slept
+        });
+        yield_()?;
+        j.cancel();
+        t!(trace, "right after cancel: {}", st(&j));
+        delay(ms(60))?;
+        t!(trace, "cleaning up: {}", st(&j));
+        j.join()?;
+        t!(trace, "after join: {}", st(&j));
+        Ok(())
+    })
+}
+
+fn job_05_cancel_is_idempotent(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let a = s.launch(|_| delay(ms(1000)));
+        a.invoke_on_completion(|cause| t!(trace, "a cause={}", x(cause)));
+        yield_()?;
+        a.cancel_with("first");
+        a.cancel_with("second");
+        a.join()?;
+        a.cancel_with("third");
+        t!(trace, "a: {}", st(&a));
+        let b = s.launch(|_| ());
+        b.join()?;
+        b.cancel_with("too late");
+        t!(trace, "b: {}", st(&b));
+        Ok(())
+    })
+}
+
+fn job_06_cancel_children_only(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let parent = Job::by_hand();
+        let scope = CoroutineScope::new(s.context() + parent.clone());
+        for n in 0..2 {
+            scope.launch(move |_| {
+                if let Err(error) = delay(ms(1000)) {
+                    t!(trace, "child {n}: {}", x(&error));
+                }
+            });
+        }
+        yield_()?;
+        for child in parent.children() {
+            child.cancel_with("tidy up");
+        }
+        t!(trace, "parent: {}", st(&parent));
+        yield_()?;
+        t!(trace, "children left: {}", parent.children().len());
+        scope.launch(|_| t!(trace, "new child runs")).join()?;
+        parent.complete();
+        Ok(())
+    })
+}
+
+fn job_08_complete_with_children(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let job = Job::by_hand();
+        CoroutineScope::new(s.context() + job.clone()).launch(|_| {
+            delay(ms(50))?;
+            t!(trace, "child ends");
+            Ok(())
+        });
+        job.invoke_on_completion(|cause| t!(trace, "job completes, cause={}", x(cause)));
+        t!(trace, "complete: {}", job.complete());
+        t!(trace, "now: {}", st(&job));
+        t!(trace, "complete again: {}", job.complete());
+        job.join()?;
+        t!(trace, "after join: {}", st(&job));
+        Ok(())
+    })
+}
+
+fn job_12_children_and_parent(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let root = s.job();
+        let jobs: Vec<Job> = (1..=3)
+            .map(|n| s.launch(move |_| delay(ms(n * 120))))
+            .collect();
+        let names: HashMap<&Job, &str> = jobs.iter().zip(["c1", "c2", "c3"]).collect();
+        let children = || -> String {
+            let list: Vec<_> = root.children().iter().map(|child| names[child]).collect();
+            list.shown()
+        };
+        t!(trace, "children: {}", children());
+        let all = root.children();
+        let all_ours = all.iter().all(|child| child.parent() == Some(root.clone()));
+        t!(trace, "parent of each: {all_ours}");
+        delay(ms(180))?;
+        t!(trace, "after 180 ms: {}", children());
+        delay(ms(300))?;
+        t!(trace, "after 480 ms: {}", children());
+        t!(trace, "root has parent: {}", root.parent().is_some());
+        let parent_of_first = jobs[0].parent() == Some(root.clone());
+        t!(trace, "parent of a finished child: {parent_of_first}");
+        Ok(())
+    })
+}
+
+fn job_14_cancel_and_join_waits(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let j = s.launch(|s| {
+            s.launch(|_| {
+                let slept = delay(ms(1000));
+                non_cancellable(|_| delay(ms(180)))?;
+                t!(trace, "child cleaned up");
+                slept
+            });
+            let slept = delay(ms(1000));
+            t!(trace, "parent body cleaned up");
+            slept
+        });
+        yield_()?;
+        yield_()?;
+        j.cancel_and_join()?;
+        t!(trace, "cancelAndJoin returned: {}", st(&j));
+        Ok(())
+    })
+}
+
+fn job_09_launch_under_finished_job(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let done = Job::by_hand();
+        done.complete();
+        let scope = CoroutineScope::new(s.context() + done);
+        let a = scope.launch(|_| t!(trace, "must not run"));
+        t!(trace, "under completed: {}", st(&a));
+        a.join()?;
+        t!(trace, "joined: {}", st(&a));
+        let cancelled = Job::by_hand();
+        cancelled.cancel_with("closed for today");
+        let scope = CoroutineScope::new(s.context() + cancelled);
+        let b = scope.launch(|_| t!(trace, "must not run"));
+        b.invoke_on_completion(|cause| {
+            t!(
+                trace,
+                "b cause chain: {}",
+                cause.map_or_else(|| x(None), chain)
+            );
+        });
+        b.join()?;
+        t!(trace, "under cancelled: {}", st(&b));
+        Ok(())
+    })
+}

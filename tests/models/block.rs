@@ -1,0 +1,414 @@
+//! A coroutine as the models know it: the protocols' parts of a task block, and the acts of the layers above on what
+//! the protocols return.
+//!
+//! Each act follows its original step by step: `suspend` and `park` those of `task/wait.rs`, [`cancel`] that of
+//! `task/cancel.rs`, [`finalise`] that of `task/finish.rs`, [`wait_for_children`] that of `scope/frame.rs`, [`wait_for`]
+//! that of `scope/job.rs`. In place of a stack each coroutine has a thread of the model to itself, with an inbox;
+//! switching out is waiting for the inbox to give the coroutine back.
+
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32 as Count;
+
+use crate::job::children::{self, Attached, Detached, Ended};
+use crate::job::joiner;
+use crate::job::node::JobNode;
+use crate::job::state::{CANCELLING, COMPLETED, COROUTINE, SCOPE, STARTED, SUCCEEDED, State};
+use crate::task::inbox::{Inbox, Linked};
+use crate::task::word::{Generation, Withdrawal, Woken, Word};
+use crate::util::list::Links;
+use crate::util::sync::{AtomicPtr, Ordering, Shared, pause};
+use crate::yard::Kept;
+
+/// A task block.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Block {
+    pub job: JobNode,
+    pub word: Word,
+    home: Arc<Inbox<Block>>,
+    link: AtomicPtr<Block>,
+    current: AtomicPtr<Block>,
+    owner: *const Block,
+    /// Guarded by the job's lock.
+    drain: Shared<Generation>,
+    /// How often the job was finalised: a count of the model.
+    finalised: Count,
+}
+
+impl Linked for Block {
+    fn link(&self) -> &AtomicPtr<Block> {
+        &self.link
+    }
+}
+
+impl Block {
+    fn new(kind: u32, refs: u32, owner: *const Block) -> Kept<Block> {
+        Kept::new(Block {
+            job: JobNode::new(kind | STARTED, refs),
+            word: Word::new(),
+            home: Arc::new(Inbox::new()),
+            link: AtomicPtr::new(ptr::null_mut()),
+            current: AtomicPtr::new(ptr::null_mut()),
+            owner,
+            drain: Shared::new(Generation::NONE),
+            finalised: Count::new(0),
+        })
+    }
+
+    /// A coroutine that runs its own body. Of its `refs` counts one is its own.
+    pub fn coroutine(refs: u32) -> Kept<Block> {
+        let block = Self::new(COROUTINE, refs, ptr::null());
+        block.set_current(block);
+        block
+    }
+
+    /// The job of a scope function that `owner` has called.
+    pub fn scope(owner: Kept<Block>, refs: u32) -> Kept<Block> {
+        let block = Self::new(SCOPE, refs, owner.as_ptr());
+        owner.set_current(block);
+        block
+    }
+
+    /// A job made by hand, without a body.
+    pub fn bare(refs: u32) -> Kept<Block> {
+        Self::new(0, refs, ptr::null())
+    }
+
+    pub fn of(job: *const JobNode) -> Kept<Block> {
+        Kept::at(job.cast())
+    }
+
+    pub fn state(&self) -> State {
+        self.job.state()
+    }
+
+    pub fn is_cancelling(&self) -> bool {
+        self.state().has(CANCELLING)
+    }
+
+    pub fn current(&self) -> *const Block {
+        self.current.load(Ordering::Acquire)
+    }
+
+    pub fn set_current(&self, job: Kept<Block>) {
+        self.current
+            .store(job.as_ptr().cast_mut(), Ordering::Release);
+    }
+
+    fn owner(&self) -> *const Block {
+        if self.state().has(COROUTINE) {
+            self
+        } else {
+            self.owner
+        }
+    }
+}
+
+/// Gives back one count, and frees the block with the last.
+pub fn release(block: Kept<Block>) {
+    if block.job.release() {
+        block.free();
+    }
+}
+
+/// What a resumer fills. It stands in the suspended frame.
+#[derive(Debug)]
+pub struct Slot<T>(Shared<Option<T>>);
+
+impl<T> Slot<T> {
+    pub fn new() -> Self {
+        Self(Shared::new(None))
+    }
+
+    pub fn put(&self, value: T) {
+        // SAFETY: the caller has claimed the word; loom checks what that is worth.
+        self.0.with_mut(|slot| unsafe { *slot = Some(value) });
+    }
+
+    pub fn take(&self) -> Option<T> {
+        // SAFETY: the owner was handed back; loom checks what that is worth.
+        self.0.with_mut(|slot| unsafe { (*slot).take() })
+    }
+}
+
+/// How a wait ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parked {
+    pub woken: Woken,
+    /// Whether the coroutine was switched out and handed back.
+    pub switched: bool,
+}
+
+/// O: waits for the claim.
+pub fn park(
+    task: Kept<Block>,
+    generation: Generation,
+    cancellable: bool,
+    undo: impl FnOnce(),
+) -> Parked {
+    if cancellable {
+        let job = Kept::at(task.current());
+        if job.job.is_cancelling_seq_cst()
+            && task.word.withdraw(generation) == Withdrawal::Withdrawn
+        {
+            undo();
+            return Parked {
+                woken: Woken::Cancelled,
+                switched: false,
+            };
+        }
+    }
+    let switched = !task.word.is_local();
+    if switched {
+        switch_out(task);
+    }
+    let woken = task.word.settle();
+    if woken == Woken::Cancelled {
+        undo();
+    }
+    Parked { woken, switched }
+}
+
+/// O: names a suspension, publishes it and waits.
+pub fn suspend(task: Kept<Block>, cancellable: bool) -> Parked {
+    let generation = task.word.next();
+    task.word.publish(generation, cancellable);
+    park(task, generation, cancellable, || ())
+}
+
+/// O: goes on when the inbox has given the coroutine back, which must be once.
+pub fn switch_out(task: Kept<Block>) {
+    let mut came_back = false;
+    while !came_back {
+        task.home.drain(|sent| {
+            assert!(Kept::at(sent) == task && !came_back, "handed back twice");
+            came_back = true;
+        });
+        if !came_back {
+            pause(0);
+        }
+    }
+}
+
+/// O, at the end: nothing may be left in the inbox.
+pub fn demand_not_sent(task: Kept<Block>) {
+    assert!(task.home.is_empty(), "handed back without need");
+}
+
+/// R, X: hands claimed tasks back to their threads.
+pub fn hand_back(chain: &[Kept<Block>]) {
+    for task in chain {
+        let home = Arc::clone(&task.home);
+        // SAFETY: claimed by the caller, so in no queue, and alive until handed back.
+        unsafe { home.push_chain(task.as_ptr(), task.as_ptr()) };
+    }
+}
+
+/// R: resumes with a value if the suspension is still that of `generation`; otherwise only drops it.
+pub fn resume<T>(task: Kept<Block>, generation: Generation, slot: Kept<Slot<T>>, value: T) -> bool {
+    let claimed = task.word.claim_value(generation);
+    if claimed {
+        slot.put(value);
+        hand_back(&[task]);
+    }
+    claimed
+}
+
+/// What a canceller has done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cancelled {
+    /// How many jobs it was the first to mark.
+    pub marked: usize,
+    /// How many coroutines it has claimed and handed back.
+    pub claimed: usize,
+}
+
+fn claim_waiting(job: Kept<Block>, chain: &mut Vec<Kept<Block>>) {
+    let owner = job.owner();
+    if owner.is_null() {
+        return;
+    }
+    let owner = Kept::at(owner);
+    if owner
+        .word
+        .claim_cancel(|| ptr::eq(owner.current(), job.as_ptr()))
+    {
+        chain.push(owner);
+    }
+}
+
+/// X: cancels a job and everything below it. The caller holds a count.
+pub fn cancel(job: Kept<Block>) -> Cancelled {
+    let mut chain = Vec::new();
+    let newly = children::mark_cancelled(&job.job, 0, || (), |_| claim_waiting(job, &mut chain));
+    if !newly {
+        return Cancelled::default();
+    }
+    let mut marked = 1;
+    // SAFETY: the caller holds a count.
+    unsafe {
+        children::walk(
+            &job.job,
+            |child| {
+                marked += 1;
+                claim_waiting(Block::of(child), &mut chain);
+            },
+            |()| (),
+            |last| Block::of(last).free(),
+        );
+    }
+    hand_back(&chain);
+    Cancelled {
+        marked,
+        claimed: chain.len(),
+    }
+}
+
+/// L: launches a child under a parent that takes it. True if this call was the one that cancelled it.
+pub fn launch(parent: Kept<Block>, child: Kept<Block>) -> bool {
+    try_launch(parent, child).expect("the parent was closed too early")
+}
+
+/// L: launches a child. `None` if the parent takes no more; the child is a root then.
+pub fn try_launch(parent: Kept<Block>, child: Kept<Block>) -> Option<bool> {
+    // SAFETY: new, and detached when it is finalised.
+    match unsafe { children::attach(&parent.job, &child.job) } {
+        Attached::Active => Some(false),
+        Attached::Cancelled => Some(children::mark_cancelled(&child.job, 0, || (), |_| ())),
+        Attached::Refused => None,
+    }
+}
+
+/// The body of a job without a frame has ended.
+pub fn end_body(job: Kept<Block>) {
+    if children::end_body(&job.job) == Ended::Finalise {
+        finalise(job);
+    }
+}
+
+/// Completes a job that the caller has closed, and the ancestors whose last child that was.
+pub fn finalise(job: Kept<Block>) {
+    let mut at = job;
+    loop {
+        let before = at.finalised.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(before, 0, "finalised twice");
+        let mut ready = Vec::new();
+        joiner::complete(
+            &at.job,
+            |state| if state.has(CANCELLING) { 0 } else { SUCCEEDED },
+            |links| {
+                let waiter: Kept<Waiter> = Kept::at(links.cast());
+                if waiter.task.word.claim_value(waiter.generation()) {
+                    ready.push(waiter.task);
+                }
+            },
+        );
+        hand_back(&ready);
+        match leave_parent(at) {
+            Some(parent) => at = parent,
+            None => return,
+        }
+    }
+}
+
+fn leave_parent(job: Kept<Block>) -> Option<Kept<Block>> {
+    let parent = job.job.parent();
+    let mut next = None;
+    if !parent.is_null() {
+        let parent = Block::of(parent);
+        let mut frame = None;
+        // SAFETY: linked until now.
+        let detached = unsafe {
+            children::detach(&parent.job, &job.job, |_| {
+                frame = claim_frame(parent);
+                frame.is_some()
+            })
+        };
+        match detached {
+            Detached::Nothing => {}
+            Detached::Finalise => next = Some(parent),
+            Detached::Wake => hand_back(frame.as_slice()),
+        }
+    }
+    release(job);
+    next
+}
+
+fn claim_frame(parent: Kept<Block>) -> Option<Kept<Block>> {
+    // SAFETY: the parent's lock is held.
+    let generation = parent
+        .drain
+        .with_mut(|drain| unsafe { std::mem::replace(&mut *drain, Generation::NONE) });
+    if generation == Generation::NONE {
+        return None;
+    }
+    let owner = Kept::at(parent.owner());
+    owner.word.claim_value(generation).then_some(owner)
+}
+
+/// F: waits for the children of a scope and closes it. How often it was woken for that.
+pub fn wait_for_children(scope: Kept<Block>, task: Kept<Block>) -> usize {
+    let mut woken = 0;
+    loop {
+        let mut armed = None;
+        let closed = children::close_or(&scope.job, || {
+            let generation = task.word.next();
+            // SAFETY: the lock is held.
+            scope.drain.with_mut(|drain| unsafe { *drain = generation });
+            task.word.publish(generation, false);
+            armed = Some(generation);
+        });
+        if closed {
+            return woken;
+        }
+        if let Some(generation) = armed {
+            let parked = park(task, generation, false, || ());
+            assert_eq!(parked.woken, Woken::Value);
+            woken += 1;
+        }
+    }
+}
+
+/// A node in a list of joiners. It stands in the frame of the one who waits.
+#[repr(C)]
+#[derive(Debug)]
+struct Waiter {
+    links: Links,
+    task: Kept<Block>,
+    generation: Shared<Generation>,
+}
+
+impl Waiter {
+    fn generation(&self) -> Generation {
+        // SAFETY: armed before it was linked, and only read since.
+        self.generation.with(|generation| unsafe { *generation })
+    }
+}
+
+/// Waits until a job has completed. `None` if it had already.
+pub fn wait_for(task: Kept<Block>, job: Kept<Block>, cancellable: bool) -> Option<Parked> {
+    if job.state().has(COMPLETED) {
+        return None;
+    }
+    let generation = task.word.next();
+    let waiter = Kept::new(Waiter {
+        links: Links::new(),
+        task,
+        generation: Shared::new(generation),
+    });
+    // SAFETY: the waiter stands until it was claimed, or was taken out below.
+    let linked = unsafe {
+        joiner::join(&job.job, &waiter.links, || {
+            task.word.publish(generation, cancellable)
+        })
+    };
+    let parked = linked.then(|| {
+        park(task, generation, cancellable, || {
+            // SAFETY: linked above.
+            unsafe { joiner::leave(&job.job, &waiter.links) };
+        })
+    });
+    waiter.free();
+    parked
+}

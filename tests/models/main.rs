@@ -1,0 +1,69 @@
+//! loom runs the protocols through every interleaving that a few threads can have.
+//!
+//! What is compiled here are the protocol files of the crate themselves: they take their atomics and shared cells from
+//! `util::sync`, and here that is [`util::sync`] made of loom's types. The layers above, which act on what a protocol
+//! returns, stand on real stacks and real descriptors; [`block`] does the same acts without them.
+//!
+//! - [`locks`]: the lock by itself; the other models have loom's in its place.
+//! - [`words`]: the continuation word against resumers and cancellers.
+//! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
+//! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
+//! - [`joins`]: those who wait for a job.
+//!
+//! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
+//! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
+
+#![allow(dead_code)]
+
+#[path = "../../src/util"]
+mod util {
+    pub(crate) mod list;
+    #[path = "../../tests/models/lock.rs"]
+    pub(crate) mod lock;
+    #[path = "../../tests/models/seam.rs"]
+    pub(crate) mod sync;
+}
+
+#[path = "../../src/util"]
+mod spin {
+    pub(crate) mod lock;
+}
+
+#[path = "../../src/job"]
+mod job {
+    pub(crate) mod children;
+    pub(crate) mod joiner;
+    pub(crate) mod node;
+    #[path = "../../tests/models/slice.rs"]
+    pub(crate) mod slice;
+    pub(crate) mod state;
+}
+
+#[path = "../../src/task"]
+mod task {
+    pub(crate) mod inbox;
+    pub(crate) mod sleep;
+    pub(crate) mod word;
+}
+
+mod block;
+mod yard;
+
+mod endings;
+mod inboxes;
+mod joins;
+mod locks;
+mod trees;
+mod words;
+
+/// Runs a model through its interleavings. At its end all that it has put into the yard must be freed.
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    // Reads `LOOM_MAX_PREEMPTIONS`.
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(2);
+    builder.check(move || {
+        yard::open();
+        model();
+        yard::demand_empty();
+    });
+}

@@ -1,0 +1,165 @@
+//! The child list against cancellation.
+
+use loom::thread;
+
+use crate::block::{Block, cancel, end_body, launch, release};
+use crate::check;
+
+#[test]
+fn tree_a_child_attached_during_a_cancel_is_cancelled() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let canceller = thread::spawn(move || {
+            let done = cancel(parent);
+            release(parent);
+            done.marked
+        });
+        let child = Block::coroutine(2);
+        let told = launch(parent, child);
+        let marked = canceller.join().unwrap();
+        assert!(child.is_cancelling());
+        // Told at the attach or found by the walk: one of the two.
+        assert_eq!(marked + usize::from(told), 2);
+        end_body(child);
+        end_body(parent);
+        release(child);
+    });
+}
+
+/// With a walk that lets go of the lock after every child, any of the two may end while the walk stands on it.
+#[test]
+fn tree_children_end_while_they_are_cancelled() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let children = [Block::coroutine(1), Block::coroutine(1)];
+        for child in children {
+            launch(parent, child);
+        }
+        let canceller = thread::spawn(move || {
+            let done = cancel(parent);
+            assert!(done.marked <= 3);
+            release(parent);
+        });
+        let other = thread::spawn(move || end_body(children[0]));
+        end_body(children[1]);
+        other.join().unwrap();
+        canceller.join().unwrap();
+        end_body(parent);
+    });
+}
+
+#[test]
+fn tree_a_walk_whose_place_was_lost_misses_nobody() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let first = Block::coroutine(1);
+        let others = [Block::coroutine(2), Block::coroutine(2)];
+        launch(parent, first);
+        for child in others {
+            launch(parent, child);
+        }
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        end_body(first);
+        canceller.join().unwrap();
+        for child in others {
+            assert!(child.is_cancelling());
+            end_body(child);
+            release(child);
+        }
+        end_body(parent);
+    });
+}
+
+#[test]
+fn tree_a_walk_meets_an_end_and_a_launch() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let first = Block::coroutine(1);
+        let second = Block::coroutine(2);
+        launch(parent, first);
+        launch(parent, second);
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        let ending = thread::spawn(move || end_body(first));
+        let third = Block::coroutine(2);
+        launch(parent, third);
+        canceller.join().unwrap();
+        ending.join().unwrap();
+        for child in [second, third] {
+            assert!(child.is_cancelling());
+            end_body(child);
+            release(child);
+        }
+        end_body(parent);
+    });
+}
+
+#[test]
+fn tree_a_grandchild_attached_during_a_cancel_is_cancelled() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let child = Block::coroutine(1);
+        launch(parent, child);
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        let grandchild = Block::coroutine(2);
+        launch(child, grandchild);
+        canceller.join().unwrap();
+        assert!(child.is_cancelling());
+        assert!(grandchild.is_cancelling());
+        end_body(grandchild);
+        release(grandchild);
+        end_body(child);
+        end_body(parent);
+    });
+}
+
+/// The walk keeps a child with children of its own for later, and that child may end meanwhile.
+#[test]
+fn tree_a_subtree_ends_before_the_walk_comes_to_it() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let child = Block::coroutine(1);
+        let grandchild = Block::coroutine(1);
+        launch(parent, child);
+        launch(child, grandchild);
+        end_body(child);
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        end_body(grandchild);
+        canceller.join().unwrap();
+        end_body(parent);
+    });
+}
+
+#[test]
+fn tree_two_cancellers_mark_each_job_once() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let child = Block::coroutine(2);
+        let grandchild = Block::coroutine(1);
+        launch(parent, child);
+        launch(child, grandchild);
+        let from_above = thread::spawn(move || {
+            let done = cancel(parent);
+            release(parent);
+            done.marked
+        });
+        let from_below = cancel(child).marked;
+        release(child);
+        assert_eq!(from_above.join().unwrap() + from_below, 3);
+        assert!(grandchild.is_cancelling());
+        end_body(grandchild);
+        end_body(child);
+        end_body(parent);
+    });
+}
