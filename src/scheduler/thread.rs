@@ -1,6 +1,7 @@
 //! A thread and its home.
 
 use std::panic::Location;
+use std::ptr::NonNull;
 
 use crate::driver::Driver;
 use crate::scheduler::worker::{self, Worker};
@@ -32,16 +33,9 @@ pub(crate) fn here_if_settled() -> Option<Here> {
 #[cold]
 fn settle() -> &'static Home {
     let home = Home::obtain();
-    let task = allocate_bare(Task::new(Birth {
-        kind: crate::job::state::STARTED,
-        refs: 1,
-        owner: std::ptr::null(),
-        vtable: &BARE,
-        id: home.next_id(),
-        place: Location::caller(),
-    }));
-    // SAFETY: just allocated.
-    unsafe { task.as_ref() }.set_home(home);
+    let task = bare_task(home);
+    let loop_task = bare_task(home);
+    home.local.loop_task.set(loop_task.as_ptr());
     home.local.thread_task.set(task.as_ptr());
     home.local.current.set(task.as_ptr());
     home.local.pump.set(Some(worker::pump));
@@ -60,6 +54,21 @@ fn settle() -> &'static Home {
     home
 }
 
+/// A task without a body, living on `home`.
+fn bare_task(home: &'static Home) -> NonNull<Task> {
+    let task = allocate_bare(Task::new(Birth {
+        kind: crate::job::state::STARTED,
+        refs: 1,
+        owner: std::ptr::null(),
+        vtable: &BARE,
+        id: home.next_id(),
+        place: Location::caller(),
+    }));
+    // SAFETY: just allocated.
+    unsafe { task.as_ref() }.set_home(home);
+    task
+}
+
 /// Runs when the thread ends: gives back what `settle` took.
 fn leave(home: &'static Home) {
     if home.hosted.load(std::sync::atomic::Ordering::Relaxed) > 0 {
@@ -69,13 +78,13 @@ fn leave(home: &'static Home) {
     }
     let worker = home.local.worker.get().cast::<Worker>().cast_mut();
     let driver = home.local.driver.get().cast::<Driver>().cast_mut();
-    let task = home.local.thread_task.get().cast_mut();
+    let tasks = [&home.local.thread_task, &home.local.loop_task].map(|task| task.get().cast_mut());
     home.give_back();
     // SAFETY: made in `settle`; this thread's last use.
     drop(unsafe { Box::from_raw(worker) });
     // SAFETY: as above.
     drop(unsafe { Box::from_raw(driver) });
-    if let Some(task) = std::ptr::NonNull::new(task) {
+    for task in tasks.into_iter().filter_map(NonNull::new) {
         crate::task::release(task);
     }
 }

@@ -80,7 +80,11 @@ impl Worker {
     /// Runs until `done` says so, given each ready task before it is run (null when there was none).
     #[inline(always)]
     pub(crate) fn run(&self, mut done: impl FnMut(*const Task) -> bool) {
-        let resumed = self.home.local.current.get();
+        let resumed = self
+            .home
+            .local
+            .current
+            .replace(self.home.local.loop_task.get());
         loop {
             let turn = self.turn.get().wrapping_add(1);
             self.turn.set(turn);
@@ -123,7 +127,9 @@ impl Worker {
     fn resume(&self, task: *const Task, header: NonNull<Header>) {
         self.home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
-        if unsafe { coroutine::resume(header) } {
+        let ended = unsafe { coroutine::resume(header) };
+        self.home.local.current.set(self.home.local.loop_task.get());
+        if ended {
             self.reclaim(header);
         }
     }

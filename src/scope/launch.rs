@@ -85,6 +85,10 @@ where
                 cancel::fail(task, &Error::panicked(panic));
             }
         }
+        // From here on the block may be freed, while handlers of its ancestors run on this thread.
+        if let Some(home) = task.home() {
+            home.local.current.set(home.local.loop_task.get());
+        }
         finish::end_body(task);
     }
 }

@@ -1,6 +1,6 @@
 //! `run_blocking`: from a plain thread into coroutines, and back when they have ended.
 
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +13,7 @@ use crate::scheduler::thread;
 use crate::scheduler::worker::Worker;
 use crate::scope::frame::{Frame, Plan};
 use crate::scope::scope::Scope;
+use crate::task::current;
 use crate::task::home::Home;
 
 /// Runs `body` on the calling thread, with an event loop for the coroutines that are launched in it, and returns its
@@ -59,19 +60,19 @@ where
     let here = thread::here();
     let home = here.home();
     let worker = Worker::of(home);
-    let in_coroutine = here.task().stack.get().is_some();
     let open = worker.gate.borrow().clone();
-    if in_coroutine {
-        here.check()?;
-        return Frame::open(
-            here,
-            Plan {
-                kind: SCOPE,
-                context: None,
-                place,
-            },
-        )
-        .run(body, || ());
+    let in_coroutine = here.task().stack.get().is_some();
+    // R5, R6: no loop is run below a frame of the runtime, or while the thread unwinds.
+    if in_coroutine || current::is_closed() || std::thread::panicking() {
+        if in_coroutine {
+            here.check()?;
+        }
+        let plan = Plan {
+            kind: SCOPE,
+            context: None,
+            place,
+        };
+        return Frame::open(here, plan).run(body, || ());
     }
     if let Some(gate) = open {
         let context = CoroutineContext::from(on_loop(gate));
@@ -91,41 +92,35 @@ where
     let elements = context.elements().cloned();
     home.local.loops.set(home.local.loops.get() + 1);
     *worker.gate.borrow_mut() = Some(gate.clone());
-    let end = EndLoop { home, worker, gate };
-    let result = Frame::open(
+    // The panic of a body is held back until the loop has ended: nothing is switched to while a thread unwinds (R5).
+    let frame = Frame::open(
         here,
         Plan {
             kind: SCOPE,
             context: elements,
             place,
         },
-    )
-    .run(body, || ());
-    drop(end);
-    result
-}
-
-/// Ends the loop however the frame is left: runs what still lives on it, then closes its gate (R3).
-struct EndLoop {
-    home: &'static Home,
-    worker: &'static Worker,
-    gate: Arc<LoopGate>,
-}
-
-impl Drop for EndLoop {
-    fn drop(&mut self) {
-        let (home, gate) = (self.home, &self.gate);
-        loop {
-            self.worker.run_dry();
-            let hosts_nothing = home.hosted.load(Ordering::Relaxed) == 0;
-            if hosts_nothing && home.local.ready.is_empty() && gate.close() {
-                break;
-            }
-            if home.local.ready.is_empty() {
-                self.worker.sleep(None);
-            }
-        }
-        *self.worker.gate.borrow_mut() = None;
-        home.local.loops.set(home.local.loops.get() - 1);
+    );
+    let ended = catch_unwind(AssertUnwindSafe(|| frame.run(body, || ())));
+    end_loop(home, worker, &gate);
+    match ended {
+        Ok(result) => result,
+        Err(panic) => resume_unwind(panic),
     }
+}
+
+/// Runs what still lives on the loop, then closes its gate (R3).
+fn end_loop(home: &'static Home, worker: &'static Worker, gate: &LoopGate) {
+    loop {
+        worker.run_dry();
+        let hosts_nothing = home.hosted.load(Ordering::Relaxed) == 0;
+        if hosts_nothing && home.local.ready.is_empty() && gate.close() {
+            break;
+        }
+        if home.local.ready.is_empty() {
+            worker.sleep(None);
+        }
+    }
+    *worker.gate.borrow_mut() = None;
+    home.local.loops.set(home.local.loops.get() - 1);
 }

@@ -108,12 +108,8 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
 }
 
 fn release_last(job: *const crate::job::node::JobNode) {
-    let task = NonNull::from(Task::of(
-        // SAFETY: the walk held the last count.
-        unsafe { &*job },
-    ));
-    // SAFETY: it was the last count.
-    unsafe { (task.as_ref().vtable.free)(task) };
+    // SAFETY: the walk held the last count.
+    crate::task::free(NonNull::from(Task::of(unsafe { &*job })));
 }
 
 /// Calls the cancellation handlers of those that were claimed, then hands them back.

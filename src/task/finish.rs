@@ -80,7 +80,10 @@ fn complete(task: &Task, ready: &Queue) -> Option<Vec<(u64, Handler)>> {
             Waiter::claim(Waiter::of(links), ready);
         },
     );
-    drop(context);
+    if context.is_some() {
+        // The last owner of a user's elements.
+        let _ = current::closed(|| drop(context));
+    }
     if task.state().has(DEFERRED) {
         settle_value(task, succeeded);
     }

@@ -41,6 +41,9 @@ pub(crate) struct Local {
     /// The task that runs now: a coroutine, or the thread's own.
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
+    /// Stands for the runtime's own frames on this thread: it is current between two coroutines, and while one is being
+    /// completed that may be freed meanwhile (R6).
+    pub(crate) loop_task: Cell<*const Task>,
     /// The thread's own task, which has a word but no stack.
     pub(crate) thread_task: Cell<*const Task>,
     pub(crate) pump: Cell<Option<Pump>>,
@@ -79,6 +82,7 @@ impl Home {
                 local: Local {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
+                    loop_task: Cell::new(ptr::null()),
                     thread_task: Cell::new(ptr::null()),
                     pump: Cell::new(None),
                     loops: Cell::new(0),
@@ -93,6 +97,7 @@ impl Home {
     /// Gives a home back whose thread ends and that hosts nothing.
     pub(crate) fn give_back(&'static self) {
         self.local.current.set(ptr::null());
+        self.local.loop_task.set(ptr::null());
         self.local.thread_task.set(ptr::null());
         self.local.pump.set(None);
         self.local.loops.set(0);

@@ -404,7 +404,25 @@ pub(crate) fn release(task: NonNull<Task>) {
     // SAFETY: the caller gives away a count, so the block is alive.
     let header = unsafe { task.as_ref() };
     if header.job.release() {
-        // SAFETY: it was the last count.
-        unsafe { (header.vtable.free)(task) };
+        free(task);
     }
+}
+
+/// Frees a block whose last count is gone.
+#[inline]
+pub(crate) fn free(task: NonNull<Task>) {
+    // SAFETY: nobody else has the block.
+    let header = unsafe { task.as_ref() };
+    // SAFETY: as above.
+    let cause = header.cause.with_mut(|cause| unsafe { (*cause).take() });
+    // SAFETY: as above.
+    let extras = header.extras.with_mut(|extras| unsafe { (*extras).take() });
+    if cause.is_some() || extras.is_some() {
+        // Errors and handlers are the user's: their destructors may do anything.
+        if let Err(panic) = current::closed(move || drop((cause, extras))) {
+            report::handler_panicked("the destructor of an error or a handler", panic);
+        }
+    }
+    // SAFETY: it was the last count.
+    unsafe { (header.vtable.free)(task) };
 }

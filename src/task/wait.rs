@@ -89,20 +89,26 @@ impl Here {
     #[inline(always)]
     pub(crate) fn prepare(&self) -> Result<Generation> {
         if std::thread::panicking() || self.task().word.phase() != Phase::Running {
-            return Err(self.refuse());
+            self.refuse()?;
         }
         Ok(self.task().word.next())
     }
 
-    /// R5 and R6: who may not suspend. `closed` frames run with `current` as it was, so they are asked for by name.
+    /// R5: a coroutine, and a thread on whose loop coroutines live, must not wait while the thread is panicking; any other
+    /// plain thread parks.
     #[cold]
-    fn refuse(&self) -> Error {
+    fn refuse(&self) -> Result<()> {
         if self.task().word.phase() != Phase::Running {
-            return Error::msg(
+            return Err(Error::msg(
                 "a suspending call inside the block of a suspension that is being arranged",
-            );
+            ));
         }
-        Error::msg("a suspending call that must wait was made while the thread is panicking")
+        if self.task().stack.get().is_some() || self.home.local.loops.get() > 0 {
+            return Err(Error::msg(
+                "a suspending call that must wait was made while the thread is panicking",
+            ));
+        }
+        Ok(())
     }
 
     /// Stores what is waited for, and where.

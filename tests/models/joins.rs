@@ -32,6 +32,26 @@ fn join_a_waiter_is_woken_by_the_completion() {
     });
 }
 
+/// A handle asks for the state without the lock.
+#[test]
+fn join_whoever_sees_the_completion_sees_the_result() {
+    check(|| {
+        let job = Block::coroutine(2);
+        let result = Kept::new(Slot::new());
+        let other = thread::spawn(move || {
+            result.put(7);
+            end_body(job);
+        });
+        while !job.state().has(COMPLETED) {
+            thread::yield_now();
+        }
+        assert_eq!(result.take(), Some(7));
+        result.free();
+        release(job);
+        other.join().unwrap();
+    });
+}
+
 /// The frame with the node is gone as soon as the wait is over, so a completer that still touched it would be caught.
 #[test]
 fn join_a_cancelled_waiter_leaves_a_completing_job() {
