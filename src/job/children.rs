@@ -211,7 +211,9 @@ pub(crate) unsafe fn walk<C>(
             }),
             Slice::More => {}
             Slice::Done => {
-                if let Some(claim) = levels.pop().and_then(|level| level.claim) {
+                if let Some(claim) = levels.pop().and_then(|level| level.claim)
+                    && cfg!(not(mutation = "children_claim_dropped"))
+                {
                     settle(claim);
                 }
             }

@@ -224,40 +224,40 @@ pub struct Cancelled {
     pub claimed: usize,
 }
 
-fn claim_waiting(job: Kept<Block>, chain: &mut Vec<Kept<Block>>) {
+fn claim_waiting(job: Kept<Block>) -> Option<Kept<Block>> {
     let owner = job.owner();
     if owner.is_null() {
-        return;
+        return None;
     }
     let owner = Kept::at(owner);
-    if owner
+    owner
         .word
         .claim_cancel(|| ptr::eq(owner.current(), job.as_ptr()))
-    {
-        chain.push(owner);
-    }
+        .then_some(owner)
 }
 
 /// X: cancels a job and everything below it. The caller holds a count.
 pub fn cancel(job: Kept<Block>) -> Cancelled {
-    let mut chain = Vec::new();
-    let newly = children::mark_cancelled(&job.job, 0, || (), |_| claim_waiting(job, &mut chain));
+    let mut own = None;
+    let newly = children::mark_cancelled(&job.job, 0, || (), |_| own = claim_waiting(job));
     if !newly {
         return Cancelled::default();
     }
     let mut marked = 1;
+    let mut chain = Vec::new();
     // SAFETY: the caller holds a count.
     unsafe {
         children::walk(
             &job.job,
             |child| {
                 marked += 1;
-                claim_waiting(Block::of(child), &mut chain);
+                claim_waiting(Block::of(child))
             },
-            |()| (),
+            |claimed| chain.extend(claimed),
             |last| Block::of(last).free(),
         );
     }
+    chain.extend(own);
     hand_back(&chain);
     Cancelled {
         marked,

@@ -2,8 +2,9 @@
 
 use loom::thread;
 
-use crate::block::{Block, cancel, end_body, launch, release};
+use crate::block::{Block, cancel, demand_not_sent, end_body, launch, release, suspend};
 use crate::check;
+use crate::task::word::Woken;
 
 #[test]
 fn tree_a_child_attached_during_a_cancel_is_cancelled() {
@@ -121,9 +122,34 @@ fn tree_a_grandchild_attached_during_a_cancel_is_cancelled() {
     });
 }
 
-/// The walk keeps a child with children of its own for later, and that child may end meanwhile.
+/// The walk claims it on its way down, and hands it back on its way up.
 #[test]
-fn tree_a_subtree_ends_before_the_walk_comes_to_it() {
+fn tree_a_waiting_child_with_children_is_woken() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let child = Block::coroutine(1);
+        let grandchild = Block::coroutine(1);
+        launch(parent, child);
+        launch(child, grandchild);
+        let canceller = thread::spawn(move || {
+            let done = cancel(parent);
+            release(parent);
+            done.claimed
+        });
+        let parked = suspend(child, true);
+        assert_eq!(parked.woken, Woken::Cancelled);
+        assert_eq!(parked.switched, canceller.join().unwrap() == 1);
+        assert!(grandchild.is_cancelling());
+        end_body(grandchild);
+        demand_not_sent(child);
+        end_body(child);
+        end_body(parent);
+    });
+}
+
+/// The walk stands on a child while it visits the children below, and that child may end meanwhile.
+#[test]
+fn tree_a_subtree_ends_while_the_walk_is_in_it() {
     check(|| {
         let parent = Block::coroutine(2);
         let child = Block::coroutine(1);

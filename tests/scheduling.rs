@@ -1,0 +1,224 @@
+//! Where coroutines start, who takes over what, and what idle threads cost.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use switchback::prelude::*;
+
+/// Burns processor time until `done`, without ever suspending.
+fn spin_until(done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn what_waits_behind_a_coroutine_that_never_suspends_is_taken_over() {
+    with_context(Dispatchers::default(), |s| {
+        for _ in 0..50 {
+            let ran = AtomicBool::new(false);
+            let (ran, hog) = (&ran, std::thread::current().id());
+            coroutine_scope(|s| {
+                // The last one launched waits behind nothing but us.
+                let job = s.launch(move |_| {
+                    assert_ne!(std::thread::current().id(), hog);
+                    ran.store(true, Ordering::Release);
+                });
+                spin_until(|| ran.load(Ordering::Acquire));
+                job.join()
+            })?;
+        }
+        assert!(s.is_active());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn parked_coroutines_are_spread_over_the_workers() {
+    const COUNT: usize = 2000;
+    let places: Mutex<HashMap<ThreadId, usize>> = Mutex::default();
+    with_context(Dispatchers::default(), |_| {
+        coroutine_scope(|s| {
+            for _ in 0..COUNT {
+                s.launch(|_| {
+                    *places
+                        .lock()
+                        .unwrap()
+                        .entry(std::thread::current().id())
+                        .or_default() += 1;
+                    await_cancellation::<()>()
+                });
+            }
+            while places.lock().unwrap().values().sum::<usize>() < COUNT {
+                delay(ms(1))?;
+            }
+            s.job().cancel_children();
+            Ok(())
+        })
+    })
+    .unwrap();
+    let places = places.into_inner().unwrap();
+    let workers = std::thread::available_parallelism().unwrap().get().max(2);
+    assert_eq!(places.len(), workers, "{places:?}");
+    let (least, most) = (
+        *places.values().min().unwrap(),
+        *places.values().max().unwrap(),
+    );
+    // A worker hands over what it would host beyond a quarter and eight more than another.
+    assert!(most <= least + least / 4 + 8 + workers, "{places:?}");
+}
+
+#[test]
+fn a_coroutine_stays_on_the_thread_on_which_it_started() {
+    thread_local!(static HERE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+    with_context(Dispatchers::default(), |s| {
+        for number in 1..200 {
+            s.launch(move |_| {
+                let thread = std::thread::current().id();
+                for round in 0..20 {
+                    HERE.set(number * 1000 + round);
+                    // Nobody else ran in between, since nothing suspended.
+                    assert_eq!(HERE.get(), number * 1000 + round);
+                    if round % 5 == 0 {
+                        delay(Duration::from_micros(50))?
+                    } else {
+                        yield_()?
+                    }
+                    assert_eq!(std::thread::current().id(), thread);
+                }
+                Ok(())
+            });
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn io_runs_64_blocking_coroutines_at_a_time_and_no_more() {
+    let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let all_there = Barrier::new(64);
+    coroutine_scope(|s| {
+        for _ in 0..128 {
+            s.builder().dispatcher(Dispatchers::io()).launch(|_| {
+                let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                // Blocks its thread until 64 are here: it would never end if fewer ran.
+                all_there.wait();
+                running.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(most.into_inner(), 64);
+}
+
+#[test]
+fn suspended_coroutines_do_not_use_up_io() {
+    coroutine_scope(|s| {
+        let parked: Vec<_> = (0..600)
+            .map(|_| {
+                s.builder()
+                    .dispatcher(Dispatchers::io())
+                    .launch(|_| await_cancellation::<()>())
+            })
+            .collect();
+        // There are fewer threads than that: some host several. All the same there is room to run.
+        let answer = with_context(Dispatchers::io(), |_| Ok(5))?;
+        assert_eq!(answer, 5);
+        parked.iter().for_each(Job::cancel);
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// The processor time of this process.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a value of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[test]
+fn idle_threads_use_no_processor_time() {
+    const CASE: &str = "SWITCHBACK_TEST_CASE";
+    const NAME: &str = "idle_threads_use_no_processor_time";
+    if std::env::var(CASE).is_ok_and(|case| case == NAME) {
+        run_blocking(|s| {
+            let parked = s
+                .builder()
+                .dispatcher(Dispatchers::default())
+                .launch(|_| delay(ms(100_000)));
+            with_context(Dispatchers::io(), |_| Ok(()))?;
+            delay(ms(50))?;
+            let before = cpu_time();
+            delay(ms(500))?;
+            let used = cpu_time() - before;
+            assert!(used < ms(15), "{used:?} in 500 ms of idleness");
+            parked.cancel();
+            Ok(())
+        })
+        .unwrap();
+        return;
+    }
+    // Alone in a process, where no other test's threads count.
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(CASE, NAME)
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_coroutine_sent_to_a_loop_from_another_thread_runs_there() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    run_blocking(|s| {
+        let here = std::thread::current().id();
+        let scope = CoroutineScope::new(s.context() + SupervisorJob::new());
+        let foreign = scope.clone();
+        let thread = std::thread::spawn(move || {
+            for _ in 0..100 {
+                let sender = sender.clone();
+                foreign.launch(move |_| {
+                    yield_()?;
+                    sender.send(std::thread::current().id()).unwrap();
+                    Ok(())
+                });
+            }
+            foreign
+        });
+        let foreign = with_context(Dispatchers::io(), |_| Ok(thread.join().unwrap()))?;
+        for job in foreign.job().children() {
+            job.join()?;
+        }
+        assert_eq!(
+            receiver.try_iter().filter(|thread| *thread == here).count(),
+            100
+        );
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_loop_that_has_ended_takes_nothing_more_and_says_so() {
+    let scope =
+        run_blocking(|s| Ok(CoroutineScope::new(s.context() + SupervisorJob::new()))).unwrap();
+    let late = scope.async_(|_| Ok(1));
+    let error = late.await_().unwrap_err();
+    assert!(
+        error.to_string().contains("takes no more coroutines"),
+        "{error}"
+    );
+}
