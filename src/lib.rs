@@ -77,7 +77,7 @@ pub use continuation::Continuation;
 pub use dispatchers::Dispatchers;
 pub use error::{AsStdError, Cancelled, Error, Panicked, Result, TimedOut};
 pub use scope::body::Outcome;
-pub use scope::builder::Builder;
+pub use scope::builder::{Builder, CoroutineStart};
 pub use scope::deferred::Deferred;
 pub use scope::functions::{coroutine_scope, non_cancellable, supervisor_scope};
 pub use scope::hop::with_context;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use switchback::CoroutineStart;
 use switchback::prelude::*;
 
 /// A trace of what happened, in order.
@@ -286,4 +287,60 @@ fn a_supervisor_that_only_the_scope_knows_is_cancelled_with_it() {
     assert!(job.is_active());
     supervisor.cancel();
     job.join().unwrap();
+}
+
+#[test]
+fn a_lazy_child_that_its_parent_cancels_never_runs_and_is_dropped_before_the_scope_ends() {
+    struct Told<'a>(&'a AtomicUsize);
+    impl Drop for Told<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    for dispatcher in [Dispatchers::default(), Dispatchers::io()] {
+        let (dropped, ran) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let ended: Result<()> = coroutine_scope(|s| {
+            let jobs: Vec<_> = (0..100)
+                .map(|_| {
+                    let told = Told(&dropped);
+                    let ran = &ran;
+                    let lazy = s.builder().dispatcher(dispatcher.clone());
+                    lazy.start(CoroutineStart::Lazy).launch(move |_| {
+                        let _told = told;
+                        ran.fetch_add(1, Ordering::Relaxed);
+                    })
+                })
+                .collect();
+            assert!(jobs[0].start());
+            jobs[0].join()?;
+            jobs[1].cancel();
+            assert!(jobs[1].is_completed() && jobs[1].is_cancelled());
+            s.cancel();
+            assert!(jobs.iter().all(Job::is_completed));
+            Ok(())
+        });
+        assert!(ended.unwrap_err().is_cancelled());
+        assert_eq!((dropped.into_inner(), ran.into_inner()), (100, 1));
+    }
+}
+
+#[test]
+fn start_and_cancel_of_a_lazy_coroutine_race_and_one_of_them_wins() {
+    for _ in 0..500 {
+        let ran = AtomicUsize::new(0);
+        let started = coroutine_scope(|s| {
+            let job = s.builder().start(CoroutineStart::Lazy).launch(|_| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+            let other = job.clone();
+            let canceller = std::thread::spawn(move || other.cancel());
+            let started = job.start();
+            canceller.join().unwrap();
+            job.join()?;
+            assert!(job.is_completed());
+            Ok(started)
+        })
+        .unwrap();
+        assert!(ran.into_inner() <= usize::from(started));
+    }
 }

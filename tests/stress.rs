@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use switchback::CoroutineStart;
 use switchback::prelude::*;
 
 /// splitmix64.
@@ -111,11 +112,16 @@ fn work<'s>(
     depth: u32,
     canary: &'s AtomicU64,
 ) -> Result<u64> {
-    let (mut jobs, mut values) = (Vec::new(), Vec::new());
+    let (mut jobs, mut values, mut lazies) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..if depth == 0 { 0 } else { random.below(6) } {
         let seed = random.next();
-        match random.below(3) {
+        match random.below(4) {
             0 => jobs.push(s.launch(move |_| tree(Random(seed), depth - 1, canary).map(drop))),
+            2 => {
+                let lazy = s.builder().start(CoroutineStart::Lazy);
+                let job = lazy.launch(move |_| tree(Random(seed), depth - 1, canary).map(drop));
+                lazies.push(job);
+            }
             1 => values.push(s.async_(move |_| tree(Random(seed), depth - 1, canary))),
             _ => jobs.push(s.launch(move |inner| {
                 let _live = Live::new();
@@ -140,6 +146,14 @@ fn work<'s>(
                 })?;
             }
             _ => {}
+        }
+    }
+    // One that is neither started nor cancelled would be waited for in vain.
+    for job in lazies {
+        match random.below(3) {
+            0 => job.cancel(),
+            1 => job.join()?,
+            _ => drop(job.start()),
         }
     }
     match random.below(14) {

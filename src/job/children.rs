@@ -182,6 +182,12 @@ pub(crate) fn mark_cancelled(
     true
 }
 
+/// Whether any child lives; the job's lock is held by the caller.
+pub(crate) fn has_any_locked(job: &JobNode) -> bool {
+    // SAFETY: the lock is held.
+    job.live.with(|live| unsafe { *live }) > 0
+}
+
 /// X: cancels all descendants of `job`, which is marked already. `found` is called once for each that was not yet
 /// cancelled, under its own lock and that of its parent, and `settle` with what it gave once all below that one are
 /// settled: the order in which Kotlin wakes them, children as they were launched, and each body after its children.

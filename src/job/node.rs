@@ -97,7 +97,6 @@ impl JobNode {
     }
 
     /// New becomes Active. False if it was not New.
-    #[allow(dead_code)]
     pub(crate) fn start(&self) -> bool {
         let guard = self.lock();
         let old = State(self.state.load(Ordering::Relaxed));

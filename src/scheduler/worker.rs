@@ -23,7 +23,7 @@ use crate::scheduler::pool::Member;
 use crate::stack::overflow::{self, Message};
 use crate::stack::{Stack, StackCache, StackSize};
 use crate::task::home::Home;
-use crate::task::{Task, cancel, current, finish, report};
+use crate::task::{Task, cancel, report, start};
 
 /// How many turns pass between two looks at the outside.
 const LOOK_EVERY: u32 = 61;
@@ -152,14 +152,14 @@ impl Worker {
     fn start(&self, task: &Task) {
         self.leave_gate(task);
         if task.state().has(CANCELLING) {
-            discard(task);
+            start::discard(task);
             return;
         }
         match self.stack_for(task) {
             Ok(stack) => self.start_on(task, stack),
             Err(error) => {
                 cancel::fail(task, &error);
-                discard(task);
+                start::discard(task);
             }
         }
     }
@@ -340,16 +340,6 @@ impl Worker {
             .as_ref()
             .is_some_and(Member::has_injected)
     }
-}
-
-/// Drops the closure of a coroutine that will not run, and completes it.
-fn discard(task: &Task) {
-    // SAFETY: it has not started, and its one right to start was ours.
-    let dropped = current::closed(|| unsafe { (task.vtable.drop_body)(task) });
-    if let Err(panic) = dropped {
-        report::handler_panicked("the destructor of a closure that never ran", panic);
-    }
-    finish::end_body(task);
 }
 
 /// Tells who overflowed. Runs in the signal handler: it reads memory and nothing else.

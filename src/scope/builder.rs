@@ -17,6 +17,19 @@ use crate::scope::scope::Scope;
 pub struct Builder<'scope, 'env: 'scope> {
     scope: &'scope Scope<'scope, 'env>,
     context: CoroutineContext,
+    start: CoroutineStart,
+}
+
+/// When a coroutine is sent to its dispatcher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CoroutineStart {
+    /// When it is launched.
+    #[default]
+    Default,
+    /// When somebody starts, joins or awaits it. Until then its job is New, and its scope waits for it: one that is never
+    /// started must be cancelled. Cancelled while it is New, it completes at once and never runs.
+    Lazy,
 }
 
 impl<'scope, 'env> Builder<'scope, 'env> {
@@ -24,6 +37,7 @@ impl<'scope, 'env> Builder<'scope, 'env> {
         Self {
             scope,
             context: CoroutineContext::empty(),
+            start: CoroutineStart::Default,
         }
     }
 
@@ -48,12 +62,22 @@ impl<'scope, 'env> Builder<'scope, 'env> {
         self.context(StackBytes(bytes))
     }
 
+    /// Says when the coroutine is sent to its dispatcher.
+    pub fn start(mut self, start: CoroutineStart) -> Self {
+        self.start = start;
+        self
+    }
+
     fn order(&self, place: &'static Location<'static>) -> Order {
         let mut order = Order::new(place);
         if !self.context.is_empty() {
             order.context = Some(self.context.clone());
         }
-        order
+        if self.start == CoroutineStart::Lazy {
+            order.lazy()
+        } else {
+            order
+        }
     }
 
     /// Launches a coroutine, as [`Scope::launch`](crate::Scope::launch) does.

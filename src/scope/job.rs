@@ -5,14 +5,14 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 
 use crate::error::{Error, Result};
-use crate::job::state::COMPLETED;
+use crate::job::state::{COMPLETED, STARTED};
 use crate::job::{children, joiner};
 use crate::scheduler::thread;
 use crate::task::label::Label;
 use crate::task::wait::{Here, refuse_in_closed_frames};
 use crate::task::waiter::Waiter;
 use crate::task::word::Woken;
-use crate::task::{Task, TaskRef, cancel, finish};
+use crate::task::{Task, TaskRef, cancel, finish, start};
 
 static JOIN: Label = Label("join");
 
@@ -86,7 +86,35 @@ impl Job {
         }
     }
 
-    /// Waits until the job and all its children have ended, however they ended.
+    /// Starts a coroutine that was launched with [`CoroutineStart::Lazy`](crate::CoroutineStart::Lazy). True for the call
+    /// that did it; false if it was started, cancelled or completed before.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::CoroutineStart;
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// run_blocking(|s| {
+    ///     let job = s.builder().start(CoroutineStart::Lazy).launch(|_| delay(ms(1)));
+    ///     assert!(!job.is_active() && !job.is_completed());
+    ///     assert!(job.start());
+    ///     assert!(job.is_active());
+    ///     assert!(!job.start());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn start(&self) -> bool {
+        start::start(&self.task)
+    }
+
+    /// Waits until the job and all its children have ended, however they ended. Starts it if it is New.
     ///
     /// # Suspension
     ///
@@ -237,8 +265,12 @@ pub(crate) fn wait_for(
     label: &'static Label,
     place: &'static Location<'static>,
 ) -> Result<Woken> {
-    if job.state().has(COMPLETED) {
+    let state = job.state();
+    if state.has(COMPLETED) {
         return Ok(Woken::Value);
+    }
+    if !state.has(STARTED) {
+        start::start(job);
     }
     refuse_in_closed_frames()?;
     let generation = here.prepare()?;

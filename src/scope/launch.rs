@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use crate::context::{CoroutineContext, Unstarted};
+use crate::context::CoroutineContext;
 use crate::error::{Error, Result};
 use crate::job::children::{self, Attached};
 use crate::job::state::{ANSWERS, BARE, CANCELLING, COROUTINE, DEFERRED, FAILED, STARTED};
@@ -15,6 +14,7 @@ use crate::scope::verdict;
 use crate::task::cell::TaskCell;
 use crate::task::finish;
 use crate::task::home::stray_id;
+use crate::task::start::{self, dispatch};
 use crate::task::{Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, report};
 
 /// Bit of `Task::flags`: the body ended by a panic.
@@ -36,6 +36,12 @@ impl Order {
             kind: COROUTINE | ANSWERS | STARTED,
             context: None,
         }
+    }
+
+    /// The coroutine stays New until it is started.
+    pub(crate) fn lazy(mut self) -> Self {
+        self.kind &= !STARTED;
+        self
     }
 
     #[inline]
@@ -153,14 +159,18 @@ where
     }
     // SAFETY: new, not linked; it is detached when it completes.
     match unsafe { children::attach(&parent.job, &handle.job) } {
+        Attached::Active if order.kind & STARTED == 0 => {}
         Attached::Active => dispatch(task),
         Attached::Cancelled => {
             complain_if_failed(parent, order.place);
+            // A lazy one is New no more: it goes to a worker that drops it.
+            handle.job.start();
             children::mark_cancelled(&handle.job, 0, || (), |_| ());
             dispatch(task);
         }
         Attached::Refused => {
             complain_if_failed(parent, order.place);
+            handle.job.start();
             let cause = if parent.state().has(CANCELLING) {
                 cancel::cancellation_of(parent)
             } else {
@@ -188,41 +198,12 @@ fn give_context(task: &Task, parent: &Task, context: &CoroutineContext) {
     }
 }
 
-/// Sends a task to the dispatcher of its context.
-#[inline]
-pub(crate) fn dispatch(task: NonNull<Task>) {
-    // SAFETY: the coroutine's own count keeps it until it has run.
-    let elements = unsafe { task.as_ref() }.elements();
-    let dispatcher = elements.and_then(crate::context::Elements::dispatcher);
-    let dispatcher = dispatcher.expect("every root context has a dispatcher");
-    if let Err(refused) = dispatcher.dispatch(Unstarted::new(task.cast())) {
-        let error = Error::msg(format!("{dispatcher:?} takes no more coroutines"));
-        // SAFETY: given back, so not started.
-        let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
-        refuse_failed(task, &error);
-    }
-}
-
-#[cold]
-fn refuse_failed(task: &Task, error: &Error) {
-    cancel::fail(task, error);
-    drop_body(task);
-    finish::end_body(task);
-}
-
 /// Completes a coroutine as cancelled that will never be started.
 #[cold]
 fn refuse(task: &Task, cause: Error) {
     children::mark_cancelled(&task.job, 0, || task.set_cause(cause), |_| ());
-    drop_body(task);
+    start::drop_body(task);
     finish::end_body(task);
-}
-
-fn drop_body(task: &Task) {
-    // SAFETY: not started, and the one right to start it is the caller's.
-    if let Err(panic) = current::closed(|| unsafe { (task.vtable.drop_body)(task) }) {
-        report::handler_panicked("the destructor of a closure that never ran", panic);
-    }
 }
 
 /// A launch on a scope that has failed, and that nobody is told of by an `Err`, says so, once per scope and place.

@@ -8,11 +8,12 @@
 
 use crate::error::Error;
 use crate::job::children;
-use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, SUPERVISOR};
+use crate::job::node::JobNode;
+use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR};
 use crate::task::finish;
 use crate::task::queue::Queue;
 use crate::task::waiter;
-use crate::task::{CANCEL_HANDLER, Task, current, report};
+use crate::task::{CANCEL_HANDLER, Task, TaskRef, current, report, start};
 
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -77,12 +78,18 @@ pub(crate) fn time_out(job: &Task, error: Error) {
 fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
     let chain = Queue::new();
     let mut own = std::ptr::null();
+    let mut has_children = false;
+    let mut unstarted = Vec::new();
     let newly = children::mark_cancelled(
         &job.job,
         extra,
         || job.set_cause(cause),
-        |_| {
+        |old| {
             own = claim(job);
+            has_children = children::has_any_locked(&job.job);
+            if !old.has(STARTED) {
+                unstarted.push(TaskRef::new(job));
+            }
         },
     );
     if !newly {
@@ -94,20 +101,30 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
             unsafe { chain.push(claimed) };
         }
     };
-    // SAFETY: the caller holds a count on `job`, or runs inside it.
-    unsafe {
-        children::walk(&job.job, |child| claim(Task::of(child)), push, release_last);
+    let found = |child: &JobNode| {
+        let child = Task::of(child);
+        if !child.state().has(STARTED) {
+            unstarted.push(TaskRef::new(child));
+        }
+        claim(child)
+    };
+    if has_children {
+        // SAFETY: the caller holds a count on `job`, or runs inside it.
+        unsafe { children::walk(&job.job, found, push, release_last) };
     }
     // Last, as in Kotlin: what the body has launched was there before the wait that ends now.
     push(own);
     wake_cancelled(&chain);
+    for task in unstarted {
+        start::complete_unstarted(&task);
+    }
     if job.state().has(BARE) {
         finish::end_body(job);
     }
     true
 }
 
-fn release_last(job: *const crate::job::node::JobNode) {
+fn release_last(job: *const JobNode) {
     // SAFETY: the walk held the last count.
     crate::task::free(NonNull::from(Task::of(unsafe { &*job })));
 }

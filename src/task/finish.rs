@@ -16,7 +16,10 @@ use std::sync::atomic::Ordering;
 use crate::error::Error;
 use crate::job::children::{self, Detached, Ended};
 use crate::job::joiner;
-use crate::job::state::{ANSWERS, CANCELLING, COROUTINE, DEFERRED, FAILED, SUCCEEDED, SUPERVISOR};
+use crate::job::state::{
+    ANSWERS, BODY_DONE, CANCELLING, CLOSED, COROUTINE, DEFERRED, FAILED, STARTED, SUCCEEDED,
+    SUPERVISOR,
+};
 use crate::task::queue::Queue;
 use crate::task::waiter::{self, Waiter};
 use crate::task::word::Generation;
@@ -41,17 +44,40 @@ pub(crate) fn finalise(task: &Task) {
         let task = unsafe { &*at };
         cancel::pass_on_late_failure(task);
         report_if_root(task);
-        let ready = Queue::new();
-        let handlers = complete(task, &ready);
-        // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
-        if let Some(handlers) = handlers {
-            run_handlers(task, handlers);
-        }
-        waiter::hand_back(&ready);
+        conclude(task);
         match leave_parent(task) {
             Some(parent) => at = parent,
             None => return,
         }
+    }
+}
+
+/// Publishes the outcome and tells those who wait for it.
+fn conclude(task: &Task) {
+    let ready = Queue::new();
+    let handlers = complete(task, &ready);
+    // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
+    if let Some(handlers) = handlers {
+        run_handlers(task, handlers);
+    }
+    waiter::hand_back(&ready);
+}
+
+/// Completes a coroutine that was cancelled while it was New. It stays in the tree until [`leave`].
+pub(crate) fn complete_early(task: &Task) {
+    {
+        let guard = task.job.lock();
+        task.job
+            .set_relaxed_order(&guard, STARTED | BODY_DONE | CLOSED);
+    }
+    conclude(task);
+}
+
+/// Takes a job out of the tree that has completed early, and gives back its own count.
+pub(crate) fn leave(task: &Task) {
+    if let Some(parent) = leave_parent(task) {
+        // SAFETY: closed by `leave_parent`, and alive until it is finalised.
+        finalise(unsafe { &*parent });
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`home`] is a thread as its tasks know it; [`current`] tells which one we are on.
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
+//! - [`start`] sends a coroutine to its dispatcher.
 //! - [`report`] is where failures go that nobody awaits.
 //!
 //! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
@@ -20,6 +21,7 @@ pub(crate) mod label;
 pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod sleep;
+pub(crate) mod start;
 pub(crate) mod wait;
 pub(crate) mod waiter;
 pub(crate) mod word;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use switchback::CoroutineStart::Lazy;
 use switchback::prelude::*;
 
 use crate::suite::{Scenario, scenario};
@@ -9,6 +10,7 @@ use crate::support::{Shown, Trace, chain, st, t, x};
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_01_launch_states),
+    scenario!(job_02_lazy_start_results),
     scenario!(job_03_completing_waits_for_children),
     scenario!(job_04_cancelling_then_cancelled),
     scenario!(job_05_cancel_is_idempotent),
@@ -17,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_09_launch_under_finished_job),
     scenario!(job_12_children_and_parent),
     scenario!(job_14_cancel_and_join_waits),
+    scenario!(job_15_cancel_new),
 ];
 
 fn job_01_launch_states(trace: &'static Trace) -> Result<()> {
@@ -206,6 +209,45 @@ fn job_09_launch_under_finished_job(trace: &'static Trace) -> Result<()> {
         });
         b.join()?;
         t!(trace, "under cancelled: {}", st(&b));
+        Ok(())
+    })
+}
+
+fn job_02_lazy_start_results(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let a = s.builder().start(Lazy).launch(|_| t!(trace, "a runs"));
+        t!(trace, "new: {}", st(&a));
+        t!(trace, "first start: {}", a.start());
+        t!(trace, "second start: {}", a.start());
+        t!(trace, "started, body not run yet: {}", st(&a));
+        a.join()?;
+        t!(trace, "start after completion: {} {}", a.start(), st(&a));
+        let b = s.builder().start(Lazy).async_(|_| {
+            t!(trace, "b runs");
+            Ok(7)
+        });
+        delay(ms(30))?;
+        t!(trace, "b is still new: {}", st(&b.job()));
+        t!(trace, "await started it: {}", b.await_()?);
+        let c = s.builder().start(Lazy).launch(|_| t!(trace, "c runs"));
+        c.join()?;
+        t!(trace, "join started it: {}", st(&c));
+        Ok(())
+    })
+}
+
+fn job_15_cancel_new(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let j = s
+            .builder()
+            .start(Lazy)
+            .launch(|_| t!(trace, "must not run"));
+        j.invoke_on_completion(|cause| t!(trace, "completed with {}", x(cause)));
+        j.cancel_with("no longer needed");
+        t!(trace, "after cancel: {}", st(&j));
+        t!(trace, "start: {}", j.start());
+        j.join()?;
+        t!(trace, "joined");
         Ok(())
     })
 }

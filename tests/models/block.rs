@@ -386,29 +386,56 @@ impl Waiter {
     }
 }
 
-/// Waits until a job has completed. `None` if it had already.
-pub fn wait_for(task: Kept<Block>, job: Kept<Block>, cancellable: bool) -> Option<Parked> {
-    if job.state().has(COMPLETED) {
-        return None;
+/// A wait for a job whose node is linked and whose suspension is published.
+#[derive(Debug)]
+pub struct Joining {
+    task: Kept<Block>,
+    job: Kept<Block>,
+    waiter: Kept<Waiter>,
+    generation: Generation,
+}
+
+impl Joining {
+    /// Begins to wait, cancellably. `None` if the job has completed already.
+    pub fn begin(task: Kept<Block>, job: Kept<Block>) -> Option<Self> {
+        if job.state().has(COMPLETED) {
+            return None;
+        }
+        let generation = task.word.next();
+        let waiter = Kept::new(Waiter {
+            links: Links::new(),
+            task,
+            generation: Shared::new(generation),
+        });
+        // SAFETY: the waiter stands until it was claimed, or was taken out by `park`.
+        let linked = unsafe {
+            joiner::join(&job.job, &waiter.links, || {
+                task.word.publish(generation, true)
+            })
+        };
+        if !linked {
+            waiter.free();
+        }
+        linked.then_some(Self {
+            task,
+            job,
+            waiter,
+            generation,
+        })
     }
-    let generation = task.word.next();
-    let waiter = Kept::new(Waiter {
-        links: Links::new(),
-        task,
-        generation: Shared::new(generation),
-    });
-    // SAFETY: the waiter stands until it was claimed, or was taken out below.
-    let linked = unsafe {
-        joiner::join(&job.job, &waiter.links, || {
-            task.word.publish(generation, cancellable)
-        })
-    };
-    let parked = linked.then(|| {
-        park(task, generation, cancellable, || {
-            // SAFETY: linked above.
-            unsafe { joiner::leave(&job.job, &waiter.links) };
-        })
-    });
-    waiter.free();
-    parked
+
+    /// Waits for the claim, and leaves the frame with the node in it.
+    pub fn park(self) -> Parked {
+        let parked = park(self.task, self.generation, true, || {
+            // SAFETY: linked by `begin`.
+            unsafe { joiner::leave(&self.job.job, &self.waiter.links) };
+        });
+        self.waiter.free();
+        parked
+    }
+}
+
+/// Waits until a job has completed. `None` if it had already.
+pub fn wait_for(task: Kept<Block>, job: Kept<Block>) -> Option<Parked> {
+    Joining::begin(task, job).map(Joining::park)
 }

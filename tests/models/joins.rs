@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use crate::block::{Block, Slot, cancel, demand_not_sent, end_body, release, wait_for};
+use crate::block::{Block, Joining, Slot, cancel, demand_not_sent, end_body, release, wait_for};
 use crate::check;
 use crate::job::state::COMPLETED;
 use crate::task::word::Woken;
@@ -18,7 +18,7 @@ fn join_a_waiter_is_woken_by_the_completion() {
             result.put(7);
             end_body(job);
         });
-        if let Some(parked) = wait_for(task, job, true) {
+        if let Some(parked) = wait_for(task, job) {
             assert_eq!(parked.woken, Woken::Value);
         }
         // Whether it was woken or came too late to wait, the result is visible.
@@ -64,7 +64,7 @@ fn join_a_cancelled_waiter_leaves_a_completing_job() {
             release(task);
             done.claimed == 1
         });
-        let parked = wait_for(task, job, true);
+        let parked = wait_for(task, job);
         let claimed = canceller.join().unwrap();
         match parked {
             Some(parked) if parked.woken == Woken::Cancelled => {
@@ -82,31 +82,53 @@ fn join_a_cancelled_waiter_leaves_a_completing_job() {
     });
 }
 
-#[test]
-fn join_one_waiter_leaves_and_the_other_is_woken() {
-    check(|| {
-        let job = Block::coroutine(3);
-        let stays = Block::coroutine(1);
-        let leaves = Block::coroutine(1);
-        let other = thread::spawn(move || {
-            if let Some(parked) = wait_for(stays, job, true) {
-                assert_eq!(parked.woken, Woken::Value);
-            }
-            assert!(job.state().has(COMPLETED));
-            demand_not_sent(stays);
-            release(stays);
-            release(job);
-        });
-        let completer = thread::spawn(move || end_body(job));
-        // Cancelled beforehand, so that it links its node and takes it out again.
-        cancel(leaves);
-        if let Some(parked) = wait_for(leaves, job, true) {
-            assert!(parked.woken == Woken::Cancelled || job.state().has(COMPLETED));
-        }
-        demand_not_sent(leaves);
+/// Two wait, in the order of the list; the first is cancelled, and may find itself taken out already. `leaves_first` says
+/// which of the two frames is left first.
+fn one_leaves_and_the_other_is_woken(leaves_first: bool) {
+    let job = Block::coroutine(2);
+    let leaves = Block::coroutine(2);
+    let stays = Block::coroutine(1);
+    let leaving = Joining::begin(leaves, job).expect("not completed");
+    let staying = Joining::begin(stays, job).expect("not completed");
+    let completer = thread::spawn(move || end_body(job));
+    let canceller = thread::spawn(move || {
+        let done = cancel(leaves);
         release(leaves);
-        release(job);
-        completer.join().unwrap();
-        other.join().unwrap();
+        done.claimed == 1
     });
+    let leave = |leaving: Joining| {
+        let parked = leaving.park();
+        assert!(parked.woken == Woken::Cancelled || job.state().has(COMPLETED));
+        parked
+    };
+    let stay = |staying: Joining| {
+        assert_eq!(staying.park().woken, Woken::Value);
+        assert!(job.state().has(COMPLETED));
+    };
+    let left = if leaves_first {
+        let left = leave(leaving);
+        stay(staying);
+        left
+    } else {
+        stay(staying);
+        leave(leaving)
+    };
+    let claimed = canceller.join().unwrap();
+    assert!(!claimed || left.woken == Woken::Cancelled);
+    completer.join().unwrap();
+    for task in [leaves, stays] {
+        demand_not_sent(task);
+        release(task);
+    }
+    release(job);
+}
+
+#[test]
+fn join_one_leaves_before_the_other_is_woken() {
+    check(|| one_leaves_and_the_other_is_woken(true));
+}
+
+#[test]
+fn join_one_leaves_after_the_other_was_woken() {
+    check(|| one_leaves_and_the_other_is_woken(false));
 }
