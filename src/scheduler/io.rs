@@ -40,6 +40,8 @@ struct State {
     /// Threads at the channel.
     idle: usize,
     threads: usize,
+    /// The system gave no thread when one was last asked for.
+    saturated: bool,
     running: usize,
     next_name: usize,
     /// Threads that host coroutines, for sharing when there are no more threads to be had.
@@ -69,39 +71,41 @@ impl IoPool {
     /// Queues a coroutine, and starts a thread for it if none waits.
     pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
         let mut state = self.state();
-        let mut starts = false;
-        if state.idle <= state.queued {
-            if state.threads < THREADS {
-                starts = true;
-                state.threads += 1;
-                state.next_name += 1;
-            } else {
-                share(&state);
-            }
-        }
+        let wanted = state.idle <= state.queued;
         state.queued += 1;
-        let number = state.next_name;
+        // Under the lock, so that who finds it counted finds it there. The channel is never closed: the pool itself holds
+        // a receiver.
+        let _ = self.sender.send(Fresh::new(unstarted));
+        if !wanted {
+            return Ok(());
+        }
+        if state.threads >= THREADS {
+            share(&state);
+            return Ok(());
+        }
+        state.threads += 1;
+        state.next_name += 1;
+        let name = format!("switchback-io-{}", state.next_name);
         drop(state);
-        if starts {
-            let name = format!("switchback-io-{number}");
-            let started = std::thread::Builder::new().name(name).spawn(|| self.work());
-            if let Err(error) = started {
-                let mut state = self.state();
-                state.threads -= 1;
-                if state.threads == 0 {
-                    // Nobody is there who would ever take it.
-                    state.queued -= 1;
-                    drop(state);
-                    crate::task::report::tell(&format!(
-                        "an IO thread could not be started: {error}"
-                    ));
-                    return Err(Refused(unstarted));
-                }
-                share(&state);
+        let started = std::thread::Builder::new().name(name).spawn(|| self.work());
+        let mut state = self.state();
+        state.saturated = started.is_err();
+        if let Err(error) = started {
+            state.threads -= 1;
+            share(&state);
+            // If nobody is there who would ever take it, it goes back.
+            let left = if state.threads == 0 {
+                self.receiver.try_recv().ok()
+            } else {
+                None
+            };
+            if let Some(fresh) = left {
+                state.queued -= 1;
+                drop(state);
+                crate::task::report::tell(&format!("an IO thread could not be started: {error}"));
+                return Err(Refused(fresh.into_unstarted()));
             }
         }
-        // The channel is never closed: the pool itself holds a receiver.
-        let _ = self.sender.send(Fresh::new(unstarted));
         Ok(())
     }
 
@@ -136,7 +140,7 @@ impl IoPool {
         let home = worker.home();
         {
             let mut state = self.state();
-            if state.threads >= THREADS && state.queued > state.idle {
+            if (state.threads >= THREADS || state.saturated) && state.queued > state.idle {
                 // There are no more threads to be had: take a further tenant.
                 if let Ok(fresh) = self.receiver.try_recv() {
                     state.queued -= 1;

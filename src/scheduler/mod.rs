@@ -31,6 +31,10 @@ impl Fresh {
         Self(task.into_inner().cast())
     }
 
+    pub(crate) fn into_unstarted(self) -> Unstarted {
+        Unstarted::new(self.0.cast())
+    }
+
     pub(crate) fn task(&self) -> *const Task {
         self.0.as_ptr()
     }
