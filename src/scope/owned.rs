@@ -77,8 +77,41 @@ impl SupervisorJob {
 
 impl CompletableJob {
     /// Ends the job when its children have ended. True for the call that did it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn complete(&self) -> bool {
         end_once(self.0.task())
+    }
+
+    /// Fails the job: its children are cancelled, and when they have ended, so has the job. True for the call that did it;
+    /// false if the job was completed or cancelled before.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let job = Job::by_hand();
+    /// let scope = CoroutineScope::new(Dispatchers::default() + job.clone());
+    /// let child = scope.launch(|_| delay(ms(10_000)));
+    /// assert!(job.complete_exceptionally(Error::msg("the disk is full")));
+    /// child.join()?;
+    /// job.join()?;
+    /// assert_eq!(job.cause().unwrap().to_string(), "the disk is full");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn complete_exceptionally(&self, error: impl Into<Error>) -> bool {
+        let task = self.0.task();
+        !task.state().has(crate::job::state::BODY_DONE)
+            && cancel::fail_from_outside(task, error.into())
     }
 }
 

@@ -135,5 +135,5 @@ fn limited<'env, T>(
 fn ring(what: &Limit) {
     // SAFETY: the alarm is taken back before the job completes.
     let job = unsafe { &*what.job };
-    cancel::time_out(job, Error::timed_out(job.id, what.limit));
+    cancel::fail_from_outside(job, Error::timed_out(job.id, what.limit));
 }

@@ -70,9 +70,10 @@ pub(crate) fn cancel(job: &Task, cause: Error) -> bool {
     mark_and_walk(job, cause, 0)
 }
 
-/// Cancels a job whose time is over; that is a failure. Nothing happens to one that is cancelled already.
-pub(crate) fn time_out(job: &Task, error: Error) {
-    mark_and_walk(job, error, FAILED);
+/// Fails a job from outside: its time is over, or whoever made it by hand says so. False, and nothing happens, if it was
+/// cancelled or complete already.
+pub(crate) fn fail_from_outside(job: &Task, error: Error) -> bool {
+    mark_and_walk(job, error, FAILED)
 }
 
 fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {

@@ -6,7 +6,7 @@ use switchback::CoroutineStart::Lazy;
 use switchback::prelude::*;
 
 use crate::suite::{Scenario, scenario};
-use crate::support::{Shown, Trace, chain, st, t, x};
+use crate::support::{Boom, Shown, Trace, chain, st, t, x};
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_01_launch_states),
@@ -15,8 +15,10 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_04_cancelling_then_cancelled),
     scenario!(job_05_cancel_is_idempotent),
     scenario!(job_06_cancel_children_only),
+    scenario!(job_07_plain_job_needs_complete),
     scenario!(job_08_complete_with_children),
     scenario!(job_09_launch_under_finished_job),
+    scenario!(job_10_complete_exceptionally),
     scenario!(job_12_children_and_parent),
     scenario!(job_14_cancel_and_join_waits),
     scenario!(job_15_cancel_new),
@@ -248,6 +250,54 @@ fn job_15_cancel_new(trace: &'static Trace) -> Result<()> {
         t!(trace, "start: {}", j.start());
         j.join()?;
         t!(trace, "joined");
+        Ok(())
+    })
+}
+
+fn job_07_plain_job_needs_complete(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let job = Job::by_hand();
+        let scope = CoroutineScope::new(s.context() + job.clone());
+        scope.launch(|_| t!(trace, "child done")).join()?;
+        t!(trace, "child is over: {}", st(&job));
+        let in_time = with_timeout_or_none(ms(50), |_| {
+            job.join()?;
+            Ok("completed")
+        })?;
+        t!(trace, "join within 50 ms: {}", in_time.unwrap_or("null"));
+        t!(trace, "complete: {}", job.complete());
+        t!(trace, "complete again: {} {}", job.complete(), st(&job));
+        let late = job.complete_exceptionally(Boom("late".into()));
+        t!(
+            trace,
+            "completeExceptionally afterwards: {late} {}",
+            st(&job)
+        );
+        Ok(())
+    })
+}
+
+fn job_10_complete_exceptionally(trace: &'static Trace) -> Result<()> {
+    run_blocking(|s| {
+        let job = Job::by_hand();
+        let scope = CoroutineScope::new(s.context() + job.clone());
+        scope.launch(|_| {
+            let ended = delay(ms(1000));
+            if let Err(error) = &ended {
+                t!(trace, "child sees {}", chain(error));
+            }
+            ended
+        });
+        job.invoke_on_completion(|cause| t!(trace, "job cause={}", x(cause)));
+        yield_()?;
+        t!(
+            trace,
+            "completeExceptionally: {}",
+            job.complete_exceptionally(Boom("disk".into()))
+        );
+        t!(trace, "before children ended: {}", st(&job));
+        job.join()?;
+        t!(trace, "after: {}", st(&job));
         Ok(())
     })
 }
