@@ -1,5 +1,16 @@
 //! Sockets, through the public interface, over the loopback device.
 
+#[path = "net/cancelling.rs"]
+mod cancelling;
+#[path = "net/child.rs"]
+mod child;
+#[path = "net/threads.rs"]
+mod threads;
+#[path = "net/volume.rs"]
+mod volume;
+#[path = "net/watchdog.rs"]
+mod watchdog;
+
 use std::collections::HashSet;
 use std::error::Error as _;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -9,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use switchback::Builder;
 use switchback::net::{TcpListener, TcpStream};
 use switchback::prelude::*;
+use watchdog::Watchdog;
 
 /// Long enough for whatever must happen; a test that would hang fails.
 fn in_time<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -60,6 +72,7 @@ fn with<'s, 'e>(builder: Builder<'s, 'e>, dispatcher: Option<Dispatcher>) -> Bui
 
 /// A server on `dispatcher`, or on the loop, and `clients` clients on the loop, each of which asks `rounds` times.
 fn serve(dispatcher: Option<Dispatcher>, clients: usize, rounds: usize) {
+    let _watchdog = Watchdog::new();
     let answers = AtomicUsize::new(0);
     let threads = std::sync::Mutex::new(HashSet::new());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -113,6 +126,7 @@ fn an_echo_server_on_io() {
 
 #[test]
 fn plain_threads_use_the_same_sockets() {
+    let _watchdog = Watchdog::new();
     let (mut one, two) = pair();
     let server = std::thread::spawn(move || echo(two));
     assert_eq!(
@@ -125,6 +139,7 @@ fn plain_threads_use_the_same_sockets() {
 
 #[test]
 fn a_socket_outlives_the_loop_that_first_used_it() {
+    let _watchdog = Watchdog::new();
     let listener = run_blocking(|_| Ok(TcpListener::bind("127.0.0.1:0")?)).unwrap();
     let address = listener.local_addr().unwrap();
     let (mut client, mut server) = run_blocking(|s| {
@@ -194,6 +209,7 @@ fn one_coroutine_reads_while_another_writes() {
 
 /// Cancels `waits` while it waits, and looks at the error that it gets.
 fn cancelled_while_it_waits(waits: impl FnOnce() -> std::io::Result<()> + Send) {
+    let _watchdog = Watchdog::new();
     run_blocking(|s| {
         let job = s.launch(|_| {
             let error = waits().unwrap_err();
@@ -209,7 +225,7 @@ fn cancelled_while_it_waits(waits: impl FnOnce() -> std::io::Result<()> + Send) 
 }
 
 #[test]
-fn accept_read_write_and_connect_are_cancelled_with_an_error() {
+fn accept_read_and_write_are_cancelled_with_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     cancelled_while_it_waits(|| listener.accept().map(drop));
     let (one, two) = pair();
@@ -221,6 +237,7 @@ fn accept_read_write_and_connect_are_cancelled_with_an_error() {
 
 #[test]
 fn a_cancelled_coroutine_does_not_touch_its_socket() {
+    let _watchdog = Watchdog::new();
     let (mut one, two) = pair();
     one.write_all(b"ready").unwrap();
     run_blocking(|s| {
@@ -242,6 +259,7 @@ fn a_cancelled_coroutine_does_not_touch_its_socket() {
 
 #[test]
 fn a_cancellation_that_a_library_hid_still_counts_as_one() {
+    let _watchdog = Watchdog::new();
     let (_one, two) = pair();
     run_blocking(|s| {
         let job = s.launch(|_| {
@@ -262,6 +280,7 @@ fn a_cancellation_that_a_library_hid_still_counts_as_one() {
 
 #[test]
 fn a_read_under_a_timeout_ends_with_the_timeout() {
+    let _watchdog = Watchdog::new();
     let (_one, two) = pair();
     let ended: Result<usize> = with_timeout(ms(10), |_| Ok((&two).read(&mut [0; 8])?));
     assert!(ended.unwrap_err().is_timeout());
@@ -295,6 +314,7 @@ fn the_peers_end_and_the_peers_reset_are_told_apart() {
 
 #[test]
 fn what_cannot_be_bound_or_connected_says_so() {
+    let _watchdog = Watchdog::new();
     run_blocking(|_| {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -321,6 +341,7 @@ fn what_cannot_be_bound_or_connected_says_so() {
 
 #[test]
 fn names_are_resolved_in_coroutines() {
+    let _watchdog = Watchdog::new();
     run_blocking(|s| {
         let listener = TcpListener::bind(("localhost", 0))?;
         let port = listener.local_addr()?.port();
@@ -334,6 +355,7 @@ fn names_are_resolved_in_coroutines() {
 
 #[test]
 fn two_readers_share_a_stream() {
+    let _watchdog = Watchdog::new();
     let (mut one, two) = pair();
     run_blocking(|s| {
         let count = AtomicUsize::new(0);

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::dispatchers::Dispatchers;
-use crate::error::Error;
 use crate::net::socket;
 use crate::scheduler::thread;
 use crate::scope::hop::with_context;
@@ -34,6 +33,9 @@ use sealed::{Sealed, Target};
 ///
 /// A name is resolved on [`Dispatchers::io`], since the system's resolver blocks; the calling coroutine is suspended
 /// meanwhile. An address, or a text that is one, is not sent anywhere.
+///
+/// The system's resolver cannot be interrupted: a coroutine that is cancelled while it is asked goes on, with the
+/// cancellation, when it has answered. A plain thread without a loop asks by itself.
 pub trait ToSocketAddrs: Sealed {}
 
 impl<T: Sealed + ?Sized> ToSocketAddrs for T {}
@@ -110,7 +112,10 @@ fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     if !hosts_others {
         return ask(&target);
     }
-    with_context(Dispatchers::io(), |_| ask(&target).map_err(Error::from)).map_err(io::Error::from)
+    // The resolver's answer, good or bad, is the block's value: so its error arrives as it was, and what comes as an `Err`
+    // is a cancellation, or a dispatcher that takes nothing more.
+    with_context(Dispatchers::io(), |_| Ok(ask(&target)))
+        .unwrap_or_else(|error| Err(socket::report(&thread::here(), error)))
 }
 
 /// Asks the system, which may take long.

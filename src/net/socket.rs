@@ -59,13 +59,16 @@ impl<T: AsRawFd> Socket<T> {
         if let Some(here) = &here {
             here.check().map_err(|error| report(here, error))?;
             if self.source.is_idle(here, direction) {
-                self.wait(here, direction, false, label, place)?;
+                self.wait(here, direction, false, label, place)
+                    .map_err(|error| report(here, error))?;
             }
         }
         loop {
             match operation(self.get()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(&thread::here(), direction, true, label, place)?;
+                    let here = thread::here();
+                    self.wait(&here, direction, true, label, place)
+                        .map_err(|error| report(&here, error))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => return answer,
@@ -73,7 +76,7 @@ impl<T: AsRawFd> Socket<T> {
         }
     }
 
-    /// Waits for readiness.
+    /// Waits for readiness. The error is still ours: who gives it to a user as an `io::Error` [`report`]s it.
     pub(super) fn wait(
         &self,
         here: &Here,
@@ -81,11 +84,9 @@ impl<T: AsRawFd> Socket<T> {
         tried: bool,
         label: &'static Label,
         place: &'static Location<'static>,
-    ) -> io::Result<()> {
+    ) -> Result<(), Error> {
         let fd = self.get().as_raw_fd();
-        self.source
-            .wait(here, fd, direction, tried, label, place)
-            .map_err(|error| report(here, error))
+        self.source.wait(here, fd, direction, tried, label, place)
     }
 
     /// Notes that a call has moved less than it could have, so that the next one would be told to wait.
@@ -106,7 +107,7 @@ impl<T: AsRawFd> Drop for Socket<T> {
 /// An error on its way out through `io::Error`; a cancellation leaves a mark on the coroutine, since a library in between
 /// may make another error of it.
 #[cold]
-fn report(here: &Here, error: Error) -> io::Error {
+pub(super) fn report(here: &Here, error: Error) -> io::Error {
     if error.is_cancelled() {
         let flags = &here.task().flags;
         flags.set(flags.get() | IO_CANCELLED);

@@ -1,6 +1,7 @@
 //! A socket that accepts connections.
 
 use std::io;
+use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
@@ -18,26 +19,37 @@ static ACCEPT: Label = Label("accept");
 /// May be used from several coroutines and threads at once; each connection goes to one of them.
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: Socket<std::net::TcpListener>,
+    /// mio's, whose `accept` gives a stream that is in nonblocking mode already: one system call less per connection.
+    socket: Socket<mio::net::TcpListener>,
 }
 
 impl TcpListener {
     /// Binds a new listener, to the first of the addresses that can be bound. Port 0 lets the system choose one.
     ///
+    /// As `std`'s it may take over an address that an earlier listener has just left (`SO_REUSEADDR`).
+    ///
     /// # Suspension
     ///
     /// Only while a name is resolved.
+    ///
+    /// # Cancellation
+    ///
+    /// Returns an `Err` in a cancelled coroutine, before it binds anything.
     ///
     /// # Errors
     ///
     /// As for [`std::net::TcpListener::bind`]; a cancellation.
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         each(&address, |address| {
-            Self::from_std(std::net::TcpListener::bind(address)?)
+            Ok(Self {
+                socket: Socket::new(mio::net::TcpListener::bind(address)?),
+            })
         })
     }
 
     /// Takes over a listener of `std`'s, and puts it into nonblocking mode.
+    ///
+    /// The mode belongs to the socket, not to the descriptor: it changes for the clones of `listener` too.
     ///
     /// # Errors
     ///
@@ -45,7 +57,7 @@ impl TcpListener {
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
-            socket: Socket::new(listener),
+            socket: Socket::new(mio::net::TcpListener::from_std(listener)),
         })
     }
 
@@ -55,7 +67,7 @@ impl TcpListener {
     ///
     /// If the mode cannot be changed.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        let listener = self.socket.into_inner();
+        let listener = std::net::TcpListener::from(self.socket.into_inner());
         listener.set_nonblocking(false)?;
         Ok(listener)
     }
@@ -86,9 +98,9 @@ impl TcpListener {
     #[track_caller]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let place = Location::caller();
-        let accept = |listener: &std::net::TcpListener| listener.accept();
+        let accept = |listener: &mio::net::TcpListener| listener.accept();
         let (stream, address) = self.socket.run(Direction::Read, &ACCEPT, place, accept)?;
-        Ok((TcpStream::from_std(stream)?, address))
+        Ok((TcpStream::of_nonblocking(stream.into()), address))
     }
 
     /// The connections, one after another, without end.
@@ -96,6 +108,11 @@ impl TcpListener {
     /// # Suspension
     ///
     /// Each step as [`accept`](TcpListener::accept).
+    ///
+    /// # Cancellation
+    ///
+    /// Each step as [`accept`](TcpListener::accept): in a cancelled coroutine each gives an `Err`, and never the end, so
+    /// leave the loop with `?`.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
@@ -149,7 +166,10 @@ pub struct Incoming<'a> {
 impl Iterator for Incoming<'_> {
     type Item = io::Result<TcpStream>;
 
+    #[track_caller]
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.listener.accept().map(|(stream, _)| stream))
     }
 }
+
+impl FusedIterator for Incoming<'_> {}

@@ -4,12 +4,15 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::driver::connect;
 use crate::driver::reactor::Direction;
+use crate::error::Result;
 use crate::net::resolve::{ToSocketAddrs, each};
 use crate::net::socket::{self, Socket};
 use crate::scheduler::thread;
+use crate::scope::timeout::with_timeout_or_none;
 use crate::task::label::Label;
 
 static CONNECT: Label = Label("connect");
@@ -41,7 +44,8 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Returns an `Err` if the coroutine is cancelled, before or while it waits.
+    /// Returns an `Err` if the coroutine is cancelled, before or while it waits. The connection that was being made is
+    /// given up; the resolver's answer to a name is waited for.
     ///
     /// # Errors
     ///
@@ -49,43 +53,106 @@ impl TcpStream {
     #[track_caller]
     pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         let place = Location::caller();
-        each(&address, |address| Self::connect_to(&address, place))
+        each(&address, |address| {
+            Self::connect_to(&address, place)
+                .unwrap_or_else(|error| Err(socket::report(&thread::here(), error)))
+        })
     }
 
-    fn connect_to(address: &SocketAddr, place: &'static Location<'static>) -> io::Result<Self> {
-        socket::check()?;
-        let stream = Self {
-            socket: Socket::new(connect::begin(address)?),
+    /// Connects to one address within a time limit.
+    ///
+    /// # Suspension
+    ///
+    /// Until the connection has been made or refused, or the time is over.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`connect`](TcpStream::connect).
+    ///
+    /// # Errors
+    ///
+    /// One of kind [`TimedOut`](io::ErrorKind::TimedOut) when the time is over, and of kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a limit of zero; else as for `connect`.
+    #[track_caller]
+    pub fn connect_timeout(address: &SocketAddr, limit: Duration) -> io::Result<Self> {
+        let place = Location::caller();
+        if limit.is_zero() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a connection cannot be made in no time",
+            ));
+        }
+        // The system's answer is the block's value, so that a refusal is no failure of a scope. The end of the limit is
+        // met in there as a cancellation, which leaves no mark on the coroutine: it was not the coroutine's own.
+        match with_timeout_or_none(limit, |_| Self::connect_to(address, place)) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the connection was not made in time",
+            )),
+            Err(error) => Err(socket::report(&thread::here(), error)),
+        }
+    }
+
+    /// The outer error is ours (a cancellation, or a frame that must not suspend), the inner one the system's.
+    fn connect_to(
+        address: &SocketAddr,
+        place: &'static Location<'static>,
+    ) -> Result<io::Result<Self>> {
+        let here = thread::here();
+        here.check()?;
+        let stream = match connect::begin(address) {
+            Ok(stream) => Self::of_nonblocking(stream),
+            Err(error) => return Ok(Err(error)),
         };
         loop {
             stream
                 .socket
-                .wait(&thread::here(), Direction::Write, true, &CONNECT, place)?;
-            if let Some(error) = stream.take_error()? {
-                return Err(error);
-            }
-            match stream.peer_addr() {
-                Ok(_) => return Ok(stream),
+                .wait(&here, Direction::Write, true, &CONNECT, place)?;
+            match stream.is_connected() {
+                Ok(true) => return Ok(Ok(stream)),
                 // An edge of something else: the connection is still being made.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-                Err(error) => return Err(error),
+                Ok(false) => {}
+                Err(error) => return Ok(Err(error)),
             }
         }
     }
 
+    /// How far `connect` has come: the answer to it is the error noted on the socket, or an address of the peer.
+    fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.take_error()? {
+            return Err(error);
+        }
+        match self.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes over a stream that is in nonblocking mode.
+    pub(super) fn of_nonblocking(stream: std::net::TcpStream) -> Self {
+        Self {
+            socket: Socket::new(stream),
+        }
+    }
+
     /// Takes over a stream of `std`'s, and puts it into nonblocking mode.
+    ///
+    /// The mode belongs to the connection, not to the descriptor: it changes for the clones of `stream` too.
     ///
     /// # Errors
     ///
     /// If the mode cannot be changed.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self {
-            socket: Socket::new(stream),
-        })
+        Ok(Self::of_nonblocking(stream))
     }
 
     /// Gives the stream back to `std`, in blocking mode.
+    ///
+    /// Clones made with [`try_clone`](TcpStream::try_clone) share the mode: from then on they would block their thread
+    /// instead of suspending, so drop them first.
     ///
     /// # Errors
     ///
@@ -102,9 +169,7 @@ impl TcpStream {
     ///
     /// If there is no descriptor left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            socket: Socket::new(self.socket.get().try_clone()?),
-        })
+        Ok(Self::of_nonblocking(self.socket.get().try_clone()?))
     }
 
     /// The peer's address.
@@ -154,6 +219,9 @@ impl TcpStream {
     #[track_caller]
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let place = Location::caller();
+        if buffer.is_empty() {
+            return socket::check().map(|()| 0);
+        }
         self.socket
             .run(Direction::Read, &PEEK, place, |stream| stream.peek(buffer))
     }
