@@ -70,6 +70,8 @@ mod scope;
 
 pub mod net;
 
+pub mod testing;
+
 pub mod prelude;
 
 pub use context::{CoroutineContext, CoroutineName, Dispatcher, Element, StackBytes};
@@ -83,7 +85,7 @@ pub use scope::functions::{coroutine_scope, non_cancellable, supervisor_scope};
 pub use scope::hop::with_context;
 pub use scope::job::{CompletionHandle, Job};
 pub use scope::owned::{CompletableJob, CoroutineScope, GlobalScope, JobContext, SupervisorJob};
-pub use scope::run_blocking::run_blocking;
+pub use scope::run_blocking::{run_blocking, run_blocking_with};
 pub use scope::scope::Scope;
 pub use scope::suspend::{
     await_cancellation, current_context, current_job, delay, ensure_active, is_active,

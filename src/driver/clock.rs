@@ -6,9 +6,8 @@
 //! it costs) is not needed. A `u64` holds 584 years.
 //!
 //! Everything that waits reads the time from the [`Clock`] of its driver and from nowhere else:
-//! that is the seam through which a test puts a virtual clock in the place of the kernel's.
+//! that is the seam through which `testing` puts a virtual clock in the place of the kernel's.
 
-#[cfg(test)]
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -47,66 +46,75 @@ pub fn deadline_after(now: u64, duration: Duration) -> u64 {
     now.saturating_add(nanos)
 }
 
-/// Where a driver reads the time.
+/// Where a driver reads the time: the kernel's monotonic clock, or a virtual one, which stands still until its thread
+/// has nothing to do but to wait for a timer.
 #[derive(Debug)]
-pub enum Clock {
-    /// The kernel's monotonic clock.
-    System,
-    /// A clock of a test, which stands still until it is told to advance. It belongs to the thread of its
-    /// driver.
-    #[cfg(test)]
-    Virtual(Cell<u64>),
+pub struct Clock {
+    /// The moment that the virtual clock shows; [`SYSTEM`] while there is none.
+    shown: Cell<u64>,
+    /// The moment at which the virtual clock was set.
+    begun: Cell<u64>,
 }
 
+/// No virtual clock is set. No moment: the kernel's clock has counted on by the time a program runs.
+const SYSTEM: u64 = 0;
+
 impl Clock {
-    /// Makes a virtual clock that shows `moment`.
-    #[cfg(test)]
+    /// The system's clock.
     #[must_use]
-    pub const fn starting_at(moment: u64) -> Self {
-        Self::Virtual(Cell::new(moment))
+    pub const fn new() -> Self {
+        Self {
+            shown: Cell::new(SYSTEM),
+            begun: Cell::new(SYSTEM),
+        }
     }
 
     /// Returns the moment that this clock shows.
     #[inline]
     #[must_use]
     pub fn now(&self) -> u64 {
-        match self {
-            Self::System => now(),
-            #[cfg(test)]
-            Self::Virtual(moment) => moment.get(),
+        match self.shown.get() {
+            SYSTEM => now(),
+            shown => shown,
         }
     }
 
-    /// Returns whether this clock has to be advanced by hand: who would sleep until a deadline
-    /// advances it there instead.
-    #[cfg(test)]
+    /// Sets a virtual clock, which goes on from the system's present moment.
+    pub fn begin_virtual(&self) {
+        self.begin_virtual_at(now());
+    }
+
+    /// Sets a virtual clock that shows `moment`, which is not zero.
+    pub(super) fn begin_virtual_at(&self, moment: u64) {
+        debug_assert_ne!(moment, SYSTEM);
+        self.shown.set(moment);
+        self.begun.set(moment);
+    }
+
+    /// Goes back to the system's clock. The moment that it shows may lie before the last virtual one.
+    pub fn end_virtual(&self) {
+        self.shown.set(SYSTEM);
+    }
+
+    /// How far the virtual clock has come; `None` on the system's clock.
+    #[must_use]
+    pub fn virtual_time(&self) -> Option<Duration> {
+        match self.shown.get() {
+            SYSTEM => None,
+            shown => Some(Duration::from_nanos(shown - self.begun.get())),
+        }
+    }
+
+    /// Whether this clock has to be advanced by hand: who would sleep until a deadline advances it there instead.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
-        matches!(self, Self::Virtual(_))
+        self.shown.get() != SYSTEM
     }
 
-    /// Advances a virtual clock by `duration`.
-    ///
-    /// # Panics
-    ///
-    /// If this is the system's clock, which nobody can advance.
-    #[cfg(test)]
-    pub fn advance(&self, duration: Duration) {
-        self.advance_to(deadline_after(self.now(), duration));
-    }
-
-    /// Advances a virtual clock to `moment`; one that has passed already changes nothing, as this
-    /// clock is monotonic too.
-    ///
-    /// # Panics
-    ///
-    /// If this is the system's clock, which nobody can advance.
-    #[cfg(test)]
+    /// Advances a virtual clock to `moment`; one that has passed already changes nothing, as this clock is monotonic too.
     pub fn advance_to(&self, moment: u64) {
-        match self {
-            Self::System => panic!("only a virtual clock can be advanced, not the system's"),
-            Self::Virtual(shown) => shown.set(shown.get().max(moment)),
-        }
+        debug_assert!(self.is_virtual(), "only a virtual clock can be advanced");
+        self.shown.set(self.shown.get().max(moment));
     }
 }
 
@@ -120,7 +128,7 @@ mod tests {
         let first = now();
         let mut last = first;
         for _ in 0..1_000 {
-            let next = Clock::System.now();
+            let next = Clock::new().now();
             assert!(next >= last);
             last = next;
         }
@@ -142,21 +150,19 @@ mod tests {
 
     #[test]
     fn a_virtual_clock_moves_only_forward_and_only_when_told() {
-        let clock = Clock::starting_at(100);
+        let clock = Clock::new();
+        assert!(!clock.is_virtual());
+        assert_eq!(clock.virtual_time(), None);
+        clock.begin_virtual();
+        let begun = clock.now();
         assert!(clock.is_virtual());
-        assert_eq!(clock.now(), 100);
-        clock.advance(Duration::from_nanos(11));
-        assert_eq!(clock.now(), 111);
-        clock.advance_to(50);
-        assert_eq!(clock.now(), 111);
-        clock.advance(Duration::MAX);
+        clock.advance_to(begun + 11);
+        clock.advance_to(begun + 5);
+        assert_eq!(clock.now(), begun + 11);
+        assert_eq!(clock.virtual_time(), Some(Duration::from_nanos(11)));
+        clock.advance_to(NEVER);
         assert_eq!(clock.now(), NEVER);
-    }
-
-    #[test]
-    #[should_panic(expected = "only a virtual clock can be advanced")]
-    fn advancing_the_system_clock_is_refused() {
-        assert!(!Clock::System.is_virtual());
-        Clock::System.advance(Duration::from_nanos(1));
+        clock.end_virtual();
+        assert!(clock.now() < NEVER);
     }
 }

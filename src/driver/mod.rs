@@ -50,7 +50,7 @@ pub(crate) enum Sleep {
 impl Driver {
     /// A driver on the system's clock.
     pub(crate) fn new() -> Self {
-        let clock = Clock::System;
+        let clock = Clock::new();
         let now = clock.now();
         Self {
             clock,
@@ -84,6 +84,23 @@ impl Driver {
         }
     }
 
+    /// Sets a virtual clock, until [`Driver::end_virtual_time`].
+    pub(crate) fn begin_virtual_time(&self) {
+        self.clock.begin_virtual();
+    }
+
+    /// Goes back to the system's clock. No timer is set any more.
+    pub(crate) fn end_virtual_time(&self) {
+        self.clock.end_virtual();
+        let mut wheel = self.wheel.borrow_mut();
+        debug_assert!(
+            wheel.is_empty(),
+            "a timer of a virtual clock has outlived it"
+        );
+        // Its time may have come further than the system's.
+        *wheel = Wheel::new(self.clock.now());
+    }
+
     /// Looks at the reactor without waiting.
     pub(crate) fn poll_reactor(&self, home: &'static Home) {
         if let Some(reactor) = &mut *self.reactor.borrow_mut() {
@@ -95,6 +112,15 @@ impl Driver {
     /// caller has announced the sleep and found the inbox empty.
     pub(crate) fn sleep(&self, home: &'static Home, limit: Option<u64>) {
         let next = self.wheel.borrow().next_deadline();
+        let mut limit = limit;
+        if self.clock.is_virtual() {
+            if let Some(next) = next {
+                self.clock.advance_to(next);
+                return;
+            }
+            // The limit is a moment of the virtual clock, which stands still.
+            limit = None;
+        }
         let until = match (next, limit) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -191,7 +191,8 @@ impl Pair {
     /// Sleeps until the moment that the wheel names, pops, and so on until no deadline is left.
     /// Returns how many times it woke in vain.
     fn sleep_through(&mut self) -> usize {
-        let clock = Clock::starting_at(self.now);
+        let clock = Clock::new();
+        clock.begin_virtual_at(self.now);
         let mut vain = 0;
         while let Some(next) = self.wheel.next_deadline() {
             assert!(next >= clock.now(), "slept until a moment that has passed");

@@ -60,10 +60,21 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T> + Send + 'env,
     T: Send + 'env,
 {
-    let place = Location::caller();
+    in_context(Location::caller(), context.into(), body)
+}
+
+/// `with_context`, called at `place`.
+pub(crate) fn in_context<'env, T, F>(
+    place: &'static Location<'static>,
+    context: CoroutineContext,
+    body: F,
+) -> Result<T>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T> + Send + 'env,
+    T: Send + 'env,
+{
     let here = thread::here();
     here.check()?;
-    let context: CoroutineContext = context.into();
     let elsewhere = context
         .elements()
         .and_then(|elements| elements.dispatcher())

@@ -4,17 +4,19 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::context::CoroutineContext;
-use crate::dispatchers::on_loop;
+use crate::context::{CoroutineContext, Dispatcher};
+use crate::dispatchers::{default_elements, on_loop};
 use crate::error::Result;
 use crate::job::state::SCOPE;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::thread;
 use crate::scheduler::worker::Worker;
 use crate::scope::frame::{Frame, Plan};
+use crate::scope::hop::in_context;
 use crate::scope::scope::Scope;
-use crate::task::current;
 use crate::task::home::Home;
+use crate::task::wait::Here;
+use crate::task::{Task, current};
 
 /// Runs `body` on the calling thread, with an event loop for the coroutines that are launched in it, and returns its
 /// value when they have all ended.
@@ -56,57 +58,103 @@ pub fn run_blocking<'env, T, F>(body: F) -> Result<T>
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T>,
 {
+    block_on_loop(CoroutineContext::empty(), Location::caller(), body)
+}
+
+/// As [`run_blocking`], in a context: its elements are what the coroutines of the scope inherit.
+///
+/// If the context names a dispatcher, the body runs there too while the calling thread waits, as
+/// [`with_context`](crate::with_context) does it; hence the closure is `Send`.
+///
+/// # Suspension
+///
+/// As for `run_blocking`.
+///
+/// # Cancellation
+///
+/// As for `run_blocking`.
+///
+/// # Errors
+///
+/// As for `run_blocking`.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// let name = run_blocking_with(CoroutineName::new("main"), |s| {
+///     s.async_(|s| Ok(s.context().get::<CoroutineName>().unwrap().to_string())).await_()
+/// })?;
+/// assert_eq!(name, "main");
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn run_blocking_with<'env, T, F>(context: impl Into<CoroutineContext>, body: F) -> Result<T>
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T> + Send + 'env,
+    T: Send + 'env,
+{
+    let context = context.into();
     let place = Location::caller();
+    if context.get::<Dispatcher>().is_some() {
+        return in_context(place, context, body);
+    }
+    block_on_loop(context, place, body)
+}
+
+/// Runs the body on the calling thread's loop, which is made if there is none.
+pub(crate) fn block_on_loop<'env, T>(
+    context: CoroutineContext,
+    place: &'static Location<'static>,
+    body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> Result<T>,
+) -> Result<T> {
     let here = thread::here();
     let home = here.home();
     let worker = Worker::of(home);
-    let open = worker.gate.borrow().clone();
     let in_coroutine = here.task().stack.get().is_some();
     // R5, R6: no loop is run below a frame of the runtime, or while the thread unwinds.
     if in_coroutine || current::is_closed() || std::thread::panicking() {
         if in_coroutine {
             here.check()?;
         }
-        let plan = Plan {
-            kind: SCOPE,
-            context: None,
-            place,
-        };
-        return Frame::open(here, plan).run(body, || ());
+        let outer = here.job().map_or_else(
+            || CoroutineContext::from_elements(default_elements()),
+            Task::context,
+        );
+        return open(here, outer.merged(&context), place).run(body, || ());
     }
-    if let Some(gate) = open {
-        let context = CoroutineContext::from(on_loop(gate));
-        let elements = context.elements().cloned();
-        return Frame::open(
-            here,
-            Plan {
-                kind: SCOPE,
-                context: elements,
-                place,
-            },
-        )
-        .run(body, || ());
+    let running = worker.gate.borrow().clone();
+    if let Some(gate) = running {
+        let context = CoroutineContext::from(on_loop(gate)).merged(&context);
+        return open(here, context, place).run(body, || ());
     }
     let gate = Arc::new(LoopGate::new(home));
-    let context = CoroutineContext::from(on_loop(gate.clone()));
-    let elements = context.elements().cloned();
+    let context = CoroutineContext::from(on_loop(gate.clone())).merged(&context);
     home.local.loops.set(home.local.loops.get() + 1);
     *worker.gate.borrow_mut() = Some(gate.clone());
     // The panic of a body is held back until the loop has ended: nothing is switched to while a thread unwinds (R5).
-    let frame = Frame::open(
-        here,
-        Plan {
-            kind: SCOPE,
-            context: elements,
-            place,
-        },
-    );
+    let frame = open(here, context, place);
     let ended = catch_unwind(AssertUnwindSafe(|| frame.run(body, || ())));
     end_loop(home, worker, &gate);
     match ended {
         Ok(result) => result,
         Err(panic) => resume_unwind(panic),
     }
+}
+
+fn open(here: Here, context: CoroutineContext, place: &'static Location<'static>) -> Frame {
+    let context = context.elements().cloned();
+    Frame::open(
+        here,
+        Plan {
+            kind: SCOPE,
+            context,
+            place,
+        },
+    )
 }
 
 /// Runs what still lives on the loop, then closes its gate (R3).
