@@ -78,13 +78,18 @@ pub use context::{CoroutineContext, CoroutineName, Dispatcher, Element, StackByt
 pub use continuation::Continuation;
 pub use dispatchers::Dispatchers;
 pub use error::{AsStdError, Cancelled, Error, Panicked, Result, TimedOut};
+pub use scope::all::{Awaitable, await_all, join_all};
 pub use scope::body::Outcome;
-pub use scope::builder::{Builder, CoroutineStart};
+pub use scope::builder::{Builder, CoroutineStart, OwnedBuilder};
+pub use scope::by_hand::{CompletableJob, SupervisorJob};
+pub use scope::completable::CompletableDeferred;
+pub use scope::completion::CompletionHandle;
 pub use scope::deferred::Deferred;
 pub use scope::functions::{coroutine_scope, non_cancellable, supervisor_scope};
 pub use scope::hop::with_context;
-pub use scope::job::{CompletionHandle, Job};
-pub use scope::owned::{CompletableJob, CoroutineScope, GlobalScope, JobContext, SupervisorJob};
+pub use scope::job::Job;
+pub use scope::job_context::JobContext;
+pub use scope::owned::{CoroutineScope, GlobalScope};
 pub use scope::run_blocking::{run_blocking, run_blocking_with};
 pub use scope::scope::Scope;
 pub use scope::suspend::{

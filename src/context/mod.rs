@@ -109,12 +109,21 @@ impl CoroutineContext {
         self
     }
 
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.as_deref().map_or(0, |e| {
+            usize::from(e.dispatcher.is_some())
+                + usize::from(e.name.is_some())
+                + usize::from(e.stack.is_some())
+                + e.others.len()
+        })
+    }
+
     /// Whether there is no element at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.inner.as_deref().is_none_or(|e| {
-            e.dispatcher.is_none() && e.name.is_none() && e.stack.is_none() && e.others.is_empty()
-        })
+        self.len() == 0
     }
 
     /// This context with the elements of `right`, which win.

@@ -50,22 +50,19 @@ pub fn deadline_after(now: u64, duration: Duration) -> u64 {
 /// has nothing to do but to wait for a timer.
 #[derive(Debug)]
 pub struct Clock {
-    /// The moment that the virtual clock shows; [`SYSTEM`] while there is none.
-    shown: Cell<u64>,
+    /// The moment that the virtual clock shows, while there is one.
+    shown: Cell<Option<u64>>,
     /// The moment at which the virtual clock was set.
     begun: Cell<u64>,
 }
-
-/// No virtual clock is set. No moment: the kernel's clock has counted on by the time a program runs.
-const SYSTEM: u64 = 0;
 
 impl Clock {
     /// The system's clock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            shown: Cell::new(SYSTEM),
-            begun: Cell::new(SYSTEM),
+            shown: Cell::new(None),
+            begun: Cell::new(0),
         }
     }
 
@@ -73,10 +70,7 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn now(&self) -> u64 {
-        match self.shown.get() {
-            SYSTEM => now(),
-            shown => shown,
-        }
+        self.shown.get().unwrap_or_else(now)
     }
 
     /// Sets a virtual clock, which goes on from the system's present moment.
@@ -84,37 +78,34 @@ impl Clock {
         self.begin_virtual_at(now());
     }
 
-    /// Sets a virtual clock that shows `moment`, which is not zero.
+    /// Sets a virtual clock that shows `moment`.
     pub(super) fn begin_virtual_at(&self, moment: u64) {
-        debug_assert_ne!(moment, SYSTEM);
-        self.shown.set(moment);
+        self.shown.set(Some(moment));
         self.begun.set(moment);
     }
 
     /// Goes back to the system's clock. The moment that it shows may lie before the last virtual one.
     pub fn end_virtual(&self) {
-        self.shown.set(SYSTEM);
+        self.shown.set(None);
     }
 
     /// How far the virtual clock has come; `None` on the system's clock.
     #[must_use]
     pub fn virtual_time(&self) -> Option<Duration> {
-        match self.shown.get() {
-            SYSTEM => None,
-            shown => Some(Duration::from_nanos(shown - self.begun.get())),
-        }
+        let passed = self.shown.get()? - self.begun.get();
+        Some(Duration::from_nanos(passed))
     }
 
     /// Whether this clock has to be advanced by hand: who would sleep until a deadline advances it there instead.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
-        self.shown.get() != SYSTEM
+        self.shown.get().is_some()
     }
 
     /// Advances a virtual clock to `moment`; one that has passed already changes nothing, as this clock is monotonic too.
     pub fn advance_to(&self, moment: u64) {
         debug_assert!(self.is_virtual(), "only a virtual clock can be advanced");
-        self.shown.set(self.shown.get().max(moment));
+        self.shown.set(self.shown.get().max(Some(moment)));
     }
 }
 

@@ -169,9 +169,21 @@ pub(crate) fn mark_cancelled(
     prepare: impl FnOnce(),
     then: impl FnOnce(State),
 ) -> bool {
+    mark_unless(job, COMPLETED, extra, prepare, then)
+}
+
+/// The same, but also nothing is done if the job has one of the flags in `unless`.
+#[inline]
+pub(crate) fn mark_unless(
+    job: &JobNode,
+    unless: u32,
+    extra: u32,
+    prepare: impl FnOnce(),
+    then: impl FnOnce(State),
+) -> bool {
     let guard = job.lock();
     let old = job.state();
-    if old.has(CANCELLING | COMPLETED) {
+    if old.has(CANCELLING | unless) {
         return false;
     }
     prepare();

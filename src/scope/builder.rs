@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::scope::body::Outcome;
 use crate::scope::deferred::Deferred;
 use crate::scope::job::Job;
+use crate::scope::job_context::JobContext;
 use crate::scope::launch::{self, Order};
+use crate::scope::owned::CoroutineScope;
 use crate::scope::scope::Scope;
 
 /// What a coroutine is launched with, in the manner of `std::thread::Builder`. Made by
@@ -69,15 +71,11 @@ impl<'scope, 'env> Builder<'scope, 'env> {
     }
 
     fn order(&self, place: &'static Location<'static>) -> Order {
-        let mut order = Order::new(place);
+        let mut order = Order::new(place).starting(self.start);
         if !self.context.is_empty() {
             order.context = Some(self.context.clone());
         }
-        if self.start == CoroutineStart::Lazy {
-            order.lazy()
-        } else {
-            order
-        }
+        order
     }
 
     /// Launches a coroutine, as [`Scope::launch`](crate::Scope::launch) does.
@@ -108,5 +106,98 @@ impl<'scope, 'env> Builder<'scope, 'env> {
         let order = self.order(Location::caller()).deferred();
         // SAFETY: the scope waits for its children, and the closure outlives it.
         unsafe { Deferred::new(launch::launch(self.scope.task(), order, body)) }
+    }
+}
+
+/// What a coroutine of an owned scope is launched with. Made by
+/// [`CoroutineScope::builder`](crate::CoroutineScope::builder).
+///
+/// Its context may have a Job in it, made by hand or any other: the coroutine is then that job's child instead of the
+/// scope's, which neither waits for it nor cancels it.
+#[derive(Debug)]
+#[must_use = "a builder launches nothing before `launch` or `async_`"]
+pub struct OwnedBuilder {
+    scope: CoroutineScope,
+    context: JobContext,
+    start: CoroutineStart,
+}
+
+impl OwnedBuilder {
+    pub(crate) fn new(scope: CoroutineScope) -> Self {
+        Self {
+            scope,
+            context: JobContext::default(),
+            start: CoroutineStart::Default,
+        }
+    }
+
+    /// Adds elements, or another parent, to the context; they win over what was set before.
+    pub fn context(mut self, context: impl Into<JobContext>) -> Self {
+        self.context = self.context + context.into();
+        self
+    }
+
+    /// Names the coroutine, for logs and failure reports.
+    pub fn name(self, name: impl AsRef<str>) -> Self {
+        self.context(CoroutineName::new(name))
+    }
+
+    /// Sends the coroutine to another dispatcher.
+    pub fn dispatcher(self, dispatcher: Dispatcher) -> Self {
+        self.context(dispatcher)
+    }
+
+    /// Gives the coroutine a stack of at least so many bytes (rounded up to a power of two, no less than 64 KiB).
+    pub fn stack_size(self, bytes: usize) -> Self {
+        self.context(StackBytes(bytes))
+    }
+
+    /// Says when the coroutine is sent to its dispatcher.
+    pub fn start(mut self, start: CoroutineStart) -> Self {
+        self.start = start;
+        self
+    }
+
+    fn order(&self, place: &'static Location<'static>) -> Order {
+        let mut order = Order::new(place).starting(self.start);
+        order.context = Some(self.scope.context().merged(self.context.context()));
+        order
+    }
+
+    fn parent(&self) -> Job {
+        match self.context.job() {
+            Some(job) => job.clone(),
+            None => self.scope.job(),
+        }
+    }
+
+    /// Launches a coroutine, as [`CoroutineScope::launch`](crate::CoroutineScope::launch) does.
+    #[track_caller]
+    pub fn launch<F, O>(self, body: F) -> Job
+    where
+        F: for<'c> FnOnce(&'c Scope<'c, 'static>) -> O + Send + 'static,
+        O: Outcome,
+    {
+        let order = self.order(Location::caller());
+        // SAFETY: the closure borrows nothing.
+        Job::new(unsafe {
+            launch::launch(
+                self.parent().task(),
+                order,
+                move |scope: &Scope<'_, 'static>| body(scope).into_result(),
+            )
+        })
+    }
+
+    /// Launches a coroutine that gives a value, as [`CoroutineScope::async_`](crate::CoroutineScope::async_) does.
+    #[track_caller]
+    pub fn async_<F, T>(self, body: F) -> Deferred<'static, T>
+    where
+        F: for<'c> FnOnce(&'c Scope<'c, 'static>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let order = self.order(Location::caller()).deferred();
+        // SAFETY: the closure borrows nothing.
+        unsafe { Deferred::new(launch::launch(self.parent().task(), order, body)) }
     }
 }

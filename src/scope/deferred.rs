@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::panic::Location;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::job::state::{FAILED, SUCCEEDED};
 use crate::scheduler::thread;
 use crate::scope::job::{Job, wait_for};
+use crate::task::cell::{peek_value, take_value};
 use crate::task::label::Label;
 use crate::task::word::Woken;
 use crate::task::{HANDLE_GONE, Task, TaskRef, VALUE_READY, VALUE_TAKEN, cancel};
@@ -18,10 +20,10 @@ static AWAIT: Label = Label("await");
 /// A value that a coroutine is working on: the handle that [`Scope::async_`](crate::Scope::async_) gives.
 ///
 /// Bound to its scope: it cannot leave it, and what the value borrows outlives it. Dropping it does not cancel the
-/// coroutine; the value is dropped when it comes.
+/// coroutine; the value is dropped when it comes. It derefs to its [`Job`].
 #[must_use = "a value that nobody awaits; to start something without a value, use `launch`"]
 pub struct Deferred<'scope, T> {
-    task: TaskRef,
+    job: Job,
     // Invariant in both: the destructor may drop a `T`, which may borrow for as long as `'scope`.
     scope: PhantomData<&'scope mut &'scope ()>,
     value: PhantomData<*mut T>,
@@ -38,7 +40,7 @@ impl<T> Deferred<'_, T> {
     /// The task's result is a `T`, and this becomes its one handle.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
         Self {
-            task,
+            job: Job::new(task),
             scope: PhantomData,
             value: PhantomData,
         }
@@ -75,12 +77,12 @@ impl<T> Deferred<'_, T> {
     /// ```
     #[track_caller]
     pub fn await_(self) -> Result<T> {
-        self.wait(Location::caller())?;
-        self.task
-            .value
+        let task = self.job.task();
+        wait_for_success(task, Location::caller())?;
+        task.value
             .fetch_or(HANDLE_GONE | VALUE_TAKEN, Ordering::AcqRel);
         // SAFETY: the coroutine succeeded, so its value was stored; this handle is the only one, and gone after this.
-        Ok(unsafe { crate::task::cell::take_value(&self.task) })
+        Ok(unsafe { take_value(task) })
     }
 
     /// Waits for the value and lends it.
@@ -101,46 +103,65 @@ impl<T> Deferred<'_, T> {
     where
         T: Sync,
     {
-        self.wait(Location::caller())?;
+        wait_for_success(self.job.task(), Location::caller())?;
         // SAFETY: the coroutine succeeded, so its value was stored, and stays until this handle is gone.
-        Ok(unsafe { &*crate::task::cell::peek_value(&self.task) })
+        Ok(unsafe { &*peek_value(self.job.task()) })
     }
 
-    fn wait(&self, place: &'static Location<'static>) -> Result<()> {
-        let here = thread::here();
-        here.check()?;
-        let woken = wait_for(&here, &self.task, true, &AWAIT, place)?;
-        let state = self.task.state();
-        if state.has(FAILED) {
-            // Even if the failure has cancelled us too: it is the better answer.
-            if let Some(failure) = cancel::outcome(&self.task) {
-                return Err(failure);
-            }
-        }
-        if woken == Woken::Cancelled || here.is_cancelled() {
-            return Err(here.cancelled());
-        }
-        if state.has(SUCCEEDED) {
-            Ok(())
-        } else {
-            Err(foreign(&self.task))
-        }
+    /// What the coroutine has ended with, if it has.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends, and never checks for cancellation.
+    ///
+    /// # Errors
+    ///
+    /// As for [`await_`](Deferred::await_), save the cancellation of the caller.
+    pub fn get_completed(&self) -> Option<Result<&T>>
+    where
+        T: Sync,
+    {
+        let task = self.job.task();
+        task.state().is_completed().then(|| {
+            success_of(task)?;
+            // SAFETY: as in `await_ref`.
+            Ok(unsafe { &*peek_value(task) })
+        })
     }
 
     /// The job of the coroutine.
     pub fn job(&self) -> Job {
-        Job::new(self.task.clone())
+        self.job.clone()
     }
+}
 
-    /// Cancels the coroutine, as [`Job::cancel`] does.
-    pub fn cancel(&self) {
-        self.job().cancel();
+/// Waits until a job has succeeded: what `await_` does before it takes the value.
+pub(crate) fn wait_for_success(task: &Task, place: &'static Location<'static>) -> Result<()> {
+    let here = thread::here();
+    here.check()?;
+    let woken = wait_for(&here, task, true, &AWAIT, place)?;
+    let state = task.state();
+    if state.has(FAILED) {
+        // Even if the failure has cancelled us too: it is the better answer.
+        if let Some(failure) = cancel::outcome(task) {
+            return Err(failure);
+        }
     }
+    if woken == Woken::Cancelled || here.is_cancelled() {
+        return Err(here.cancelled());
+    }
+    success_of(task)
+}
 
-    /// Whether the coroutine is neither cancelled nor complete.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.task.state().is_active()
+/// How a completed job looks to one who wanted its value.
+pub(crate) fn success_of(task: &Task) -> Result<()> {
+    let state = task.state();
+    if state.has(SUCCEEDED) {
+        Ok(())
+    } else if state.has(FAILED) {
+        Err(cancel::outcome(task).unwrap_or_else(|| foreign(task)))
+    } else {
+        Err(foreign(task))
     }
 }
 
@@ -153,16 +174,31 @@ fn foreign(task: &Task) -> Error {
 impl<T> Drop for Deferred<'_, T> {
     fn drop(&mut self) {
         // ORDERING: acquire for the value, release for what was done through this handle.
-        let old = self.task.value.fetch_or(HANDLE_GONE, Ordering::AcqRel);
+        let task = self.job.task();
+        let old = task.value.fetch_or(HANDLE_GONE, Ordering::AcqRel);
         if old & VALUE_READY != 0 && old & VALUE_TAKEN == 0 {
             // SAFETY: stored, and left to us.
-            unsafe { (self.task.vtable.drop_value)(&self.task) };
+            unsafe { (task.vtable.drop_value)(task) };
         }
+    }
+}
+
+impl<T> Deref for Deferred<'_, T> {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.job
+    }
+}
+
+impl<T> AsRef<Job> for Deferred<'_, T> {
+    fn as_ref(&self) -> &Job {
+        &self.job
     }
 }
 
 impl<T> fmt::Debug for Deferred<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Deferred").field(&self.job()).finish()
+        f.debug_tuple("Deferred").field(&self.job).finish()
     }
 }

@@ -1,5 +1,6 @@
 //! The handle of a job.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
@@ -12,7 +13,7 @@ use crate::task::label::Label;
 use crate::task::wait::{Here, refuse_in_closed_frames};
 use crate::task::waiter::Waiter;
 use crate::task::word::Woken;
-use crate::task::{Task, TaskRef, cancel, finish, start};
+use crate::task::{Task, TaskRef, cancel, start};
 
 static JOIN: Label = Label("join");
 
@@ -72,18 +73,57 @@ impl Job {
     }
 
     /// As [`cancel`](Job::cancel), with a message that the cancelled coroutines see.
-    pub fn cancel_with(&self, message: impl Into<std::borrow::Cow<'static, str>>) {
-        let cause = Error::cancelled_because(self.owner_id(), Some(message.into()), None);
-        cancel::cancel(&self.task, cause);
+    pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
+        self.cancel_because(Error::cancelled_with(message));
+    }
+
+    /// As [`cancel`](Job::cancel), with a cause that the cancelled coroutines see: a cancellation as it is, any other error
+    /// as the cause of one. It does not make the cancellation a failure; that is
+    /// [`complete_exceptionally`](crate::CompletableJob::complete_exceptionally).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// run_blocking(|s| {
+    ///     let job = s.launch(|_| await_cancellation());
+    ///     job.cancel_because(Error::msg("the user has left"));
+    ///     job.join()?;
+    ///     let cancelled = job.cause().unwrap().downcast::<Cancelled>().unwrap();
+    ///     assert_eq!(cancelled.cause().unwrap().to_string(), "the user has left");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn cancel_because(&self, cause: impl Into<Error>) {
+        cancel::cancel(&self.task, cancellation_for(&self.task, cause.into()));
+    }
+
+    /// Returns an `Err` with the cancellation if the job is not active.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the job; for one that has completed or is not started, a cancellation that says so.
+    pub fn ensure_active(&self) -> Result<()> {
+        if self.is_active() {
+            return Ok(());
+        }
+        Err(match cancel::outcome(&self.task) {
+            Some(cause) if cause.is_cancelled() => cause,
+            Some(failure) => Error::cancelled_because(self.owner_id(), None, Some(failure)),
+            None if self.is_completed() => Error::cancelled_with("the job has completed"),
+            None => Error::cancelled_with("the job has not been started"),
+        })
     }
 
     fn owner_id(&self) -> u64 {
-        let _guard = self.task.job.lock();
-        if self.task.state().has(COMPLETED) {
-            self.task.id
-        } else {
-            cancel::owner_id(&self.task)
-        }
+        owner_id(&self.task)
     }
 
     /// Starts a coroutine that was launched with [`CoroutineStart::Lazy`](crate::CoroutineStart::Lazy). True for the call
@@ -176,6 +216,14 @@ impl Job {
         }
     }
 
+    /// As [`cancel_children`](Job::cancel_children), with a message that they see.
+    pub fn cancel_children_with(&self, message: impl Into<Cow<'static, str>>) {
+        let message = message.into();
+        for child in self.children() {
+            child.cancel_with(message.clone());
+        }
+    }
+
     /// The parent, while this job has not completed; `None` for a root.
     #[must_use]
     pub fn parent(&self) -> Option<Job> {
@@ -200,59 +248,28 @@ impl Job {
     pub fn cause(&self) -> Option<Error> {
         cancel::outcome(&self.task)
     }
+}
 
-    /// Calls `handler` when the job has completed, with the failure or the cancellation if it did not succeed; at once if
-    /// it has completed already. Handlers are called in the order in which they were registered.
-    ///
-    /// The handler runs on the thread that completes the job. It must not suspend and should be quick; a panic in it is
-    /// reported and goes no further.
-    ///
-    /// Dropping the returned handle does nothing; [`dispose`](CompletionHandle::dispose) takes the handler back.
-    pub fn invoke_on_completion(
-        &self,
-        handler: impl FnOnce(Option<&Error>) + Send + 'static,
-    ) -> CompletionHandle {
-        let mut handler = Some(Box::new(handler) as crate::task::Handler);
-        let number = self.task.with_extras(|extras| {
-            if self.task.state().has(COMPLETED) {
-                return None;
-            }
-            let number = extras.next_handler;
-            extras.next_handler += 1;
-            extras
-                .handlers
-                .extend(handler.take().map(|handler| (number, handler)));
-            Some(number)
-        });
-        if let Some(handler) = handler {
-            finish::run_handler(handler, cancel::outcome(&self.task).as_ref());
-        }
-        CompletionHandle {
-            job: self.clone(),
-            number,
-        }
+/// The id of the coroutine that owns a job which may have completed.
+fn owner_id(task: &Task) -> u64 {
+    let _guard = task.job.lock();
+    if task.state().has(COMPLETED) {
+        task.id
+    } else {
+        cancel::owner_id(task)
     }
 }
 
-/// Takes a completion handler back.
-#[derive(Debug)]
-pub struct CompletionHandle {
-    job: Job,
-    number: Option<u64>,
-}
-
-impl CompletionHandle {
-    /// The handler will not be called, unless it was already.
-    pub fn dispose(self) {
-        let Some(number) = self.number else { return };
-        let handler = self.job.task.with_extras(|extras| {
-            let at = extras
-                .handlers
-                .iter()
-                .position(|(other, _)| *other == number)?;
-            Some(extras.handlers.remove(at))
-        });
-        drop(handler);
+/// What a job is cancelled with when user code gives this cause.
+pub(crate) fn cancellation_for(task: &Task, cause: Error) -> Error {
+    let owner = owner_id(task);
+    match cause.cancellation() {
+        Some(cancelled) => Error::cancelled_because(
+            owner,
+            cancelled.message().map(|message| message.to_owned().into()),
+            cancelled.cause().cloned(),
+        ),
+        None => Error::cancelled_because(owner, None, Some(cause)),
     }
 }
 
@@ -299,6 +316,12 @@ impl PartialEq for Job {
 }
 
 impl Eq for Job {}
+
+impl AsRef<Job> for Job {
+    fn as_ref(&self) -> &Job {
+        self
+    }
+}
 
 impl Hash for Job {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -9,6 +9,7 @@ use crate::context::CoroutineContext;
 use crate::error::{Error, Result};
 use crate::job::children::{self, Attached};
 use crate::job::state::{ANSWERS, BARE, CANCELLING, COROUTINE, DEFERRED, FAILED, STARTED};
+use crate::scope::builder::CoroutineStart;
 use crate::scope::scope::Scope;
 use crate::scope::verdict;
 use crate::task::cell::TaskCell;
@@ -38,9 +39,12 @@ impl Order {
         }
     }
 
-    /// The coroutine stays New until it is started.
-    pub(crate) fn lazy(mut self) -> Self {
-        self.kind &= !STARTED;
+    /// When the coroutine is sent to its dispatcher.
+    pub(crate) fn starting(mut self, start: CoroutineStart) -> Self {
+        match start {
+            CoroutineStart::Default => {}
+            CoroutineStart::Lazy => self.kind &= !STARTED,
+        }
         self
     }
 

@@ -1,204 +1,23 @@
-//! Scopes that a component owns, and jobs made by hand.
+//! Scopes that a component owns.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::ops::{Add, Deref};
+use std::ops::Add;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
-use crate::context::{CoroutineContext, CoroutineName, Dispatcher, StackBytes};
+use crate::context::CoroutineContext;
 use crate::dispatchers::default_elements;
 use crate::error::{Error, Result};
-use crate::job::state::{BARE, STARTED, SUPERVISOR};
+use crate::job::state::BARE;
 use crate::scope::body::Outcome;
+use crate::scope::builder::OwnedBuilder;
+use crate::scope::by_hand::SupervisorJob;
 use crate::scope::deferred::Deferred;
 use crate::scope::job::Job;
+use crate::scope::job_context::JobContext;
 use crate::scope::launch::{self, Order};
 use crate::scope::scope::Scope;
-use crate::task::cell::{self, allocate_bare};
-use crate::task::home::{Home, stray_id};
-use crate::task::{Birth, Task, TaskRef, cancel, current, finish};
-
-#[track_caller]
-fn bare(kind: u32) -> TaskRef {
-    let task = allocate_bare(Task::new(Birth {
-        kind: kind | BARE | STARTED,
-        refs: 2,
-        owner: std::ptr::null(),
-        vtable: &cell::BARE,
-        id: current::home().map_or_else(stray_id, Home::next_id),
-        place: Location::caller(),
-    }));
-    // SAFETY: just made with two counts; the other one is given back when the job completes.
-    unsafe { TaskRef::from_counted(task) }
-}
-
-/// A job without a body, made by hand: the parent of the coroutines of an owned scope.
-///
-/// It stays active when its children have ended; [`complete`](CompletableJob::complete) ends it. It derefs to [`Job`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompletableJob(Job);
-
-impl Job {
-    /// A job made by hand, without a parent. The failure of a child fails it, and with it the other children.
-    #[allow(clippy::new_ret_no_self)]
-    #[must_use]
-    #[track_caller]
-    pub fn by_hand() -> CompletableJob {
-        CompletableJob(Job::new(bare(0)))
-    }
-}
-
-/// Jobs under which the failure of one child leaves the others alone.
-#[derive(Debug)]
-pub struct SupervisorJob(());
-
-impl SupervisorJob {
-    /// A supervisor made by hand, without a parent.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use switchback::prelude::*;
-    ///
-    /// # fn main() -> Result<()> {
-    /// let scope = CoroutineScope::new(Dispatchers::default() + SupervisorJob::new());
-    /// scope.async_(|_| -> Result<()> { Err(Error::msg("one request")) }).job().join()?;
-    /// assert!(scope.is_active());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[allow(clippy::new_ret_no_self)]
-    #[must_use]
-    #[track_caller]
-    pub fn new() -> CompletableJob {
-        CompletableJob(Job::new(bare(SUPERVISOR)))
-    }
-}
-
-impl CompletableJob {
-    /// Ends the job when its children have ended. True for the call that did it.
-    ///
-    /// # Suspension
-    ///
-    /// Never suspends.
-    pub fn complete(&self) -> bool {
-        end_once(self.0.task())
-    }
-
-    /// Fails the job: its children are cancelled, and when they have ended, so has the job. True for the call that did it;
-    /// false if the job was completed or cancelled before.
-    ///
-    /// # Suspension
-    ///
-    /// Never suspends.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use switchback::prelude::*;
-    ///
-    /// # fn main() -> Result<()> {
-    /// let job = Job::by_hand();
-    /// let scope = CoroutineScope::new(Dispatchers::default() + job.clone());
-    /// let child = scope.launch(|_| delay(ms(10_000)));
-    /// assert!(job.complete_exceptionally(Error::msg("the disk is full")));
-    /// child.join()?;
-    /// job.join()?;
-    /// assert_eq!(job.cause().unwrap().to_string(), "the disk is full");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn complete_exceptionally(&self, error: impl Into<Error>) -> bool {
-        let task = self.0.task();
-        !task.state().has(crate::job::state::BODY_DONE)
-            && cancel::fail_from_outside(task, error.into())
-    }
-}
-
-fn end_once(task: &Task) -> bool {
-    use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED};
-    {
-        let guard = task.job.lock();
-        if task
-            .state()
-            .has(BODY_DONE | CANCELLING | CLOSED | COMPLETED)
-        {
-            return false;
-        }
-        task.job.set_relaxed_order(&guard, BODY_DONE);
-    }
-    finish::end_body(task);
-    true
-}
-
-impl Deref for CompletableJob {
-    type Target = Job;
-
-    fn deref(&self) -> &Job {
-        &self.0
-    }
-}
-
-/// A context with a Job in it: what owned scopes, and only they, are made from.
-#[derive(Clone, Debug, Default)]
-pub struct JobContext {
-    context: CoroutineContext,
-    job: Option<CompletableJob>,
-}
-
-impl<C: Into<CoroutineContext>> From<C> for JobContext {
-    fn from(context: C) -> Self {
-        Self {
-            context: context.into(),
-            job: None,
-        }
-    }
-}
-
-impl From<CompletableJob> for JobContext {
-    fn from(job: CompletableJob) -> Self {
-        Self {
-            context: CoroutineContext::empty(),
-            job: Some(job),
-        }
-    }
-}
-
-impl<C: Into<CoroutineContext>> Add<C> for JobContext {
-    type Output = JobContext;
-
-    fn add(self, right: C) -> JobContext {
-        JobContext {
-            context: self.context + right,
-            job: self.job,
-        }
-    }
-}
-
-impl<C: Into<CoroutineContext>> Add<C> for CompletableJob {
-    type Output = JobContext;
-
-    fn add(self, right: C) -> JobContext {
-        JobContext {
-            context: right.into(),
-            job: Some(self),
-        }
-    }
-}
-
-macro_rules! plus_job {
-    ($($left:ty),*) => {$(
-        impl Add<CompletableJob> for $left {
-            type Output = JobContext;
-
-            fn add(self, job: CompletableJob) -> JobContext {
-                JobContext { context: self.into(), job: Some(job) }
-            }
-        }
-    )*};
-}
-
-plus_job!(CoroutineContext, Dispatcher, CoroutineName, StackBytes);
 
 /// A scope that a component owns: its coroutines outlive the call that launches them, so they own what they use.
 ///
@@ -240,12 +59,28 @@ struct Owned {
     /// The parent of the coroutines.
     job: Job,
     context: CoroutineContext,
-    made_here: bool,
+    ends: Ends,
+}
+
+/// What becomes of the job when the last handle goes.
+enum Ends {
+    /// It was made for this scope, and is cancelled.
+    Made,
+    /// It was given, and is cancelled if it was made by hand and nobody else has it.
+    Given,
+    /// It is the job of the scope that this one was made from, and which it keeps.
+    Shared { _kept: Arc<Owned> },
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if self.made_here || self.job.task().job.is_sole_handle() {
+        let task = self.job.task();
+        let ends = match self.ends {
+            Ends::Made => true,
+            Ends::Given => task.state().has(BARE) && task.job.is_sole_handle(),
+            Ends::Shared { .. } => false,
+        };
+        if ends {
             self.job.cancel();
         }
     }
@@ -257,15 +92,16 @@ impl CoroutineScope {
     #[must_use]
     #[track_caller]
     pub fn new(context: impl Into<JobContext>) -> Self {
-        let JobContext { context, job } = context.into();
-        let context = CoroutineContext::from_elements(default_elements()).merged(&context);
-        let made_here = job.is_none();
-        let job = job.unwrap_or_else(Job::by_hand).0;
+        let (context, job) = context.into().into_parts();
+        let ends = match job {
+            Some(_) => Ends::Given,
+            None => Ends::Made,
+        };
         Self {
             inner: Arc::new(Owned {
-                job,
-                context,
-                made_here,
+                job: job.unwrap_or_else(|| Job::by_hand().into()),
+                context: CoroutineContext::from_elements(default_elements()).merged(&context),
+                ends,
             }),
         }
     }
@@ -316,6 +152,28 @@ impl CoroutineScope {
         unsafe { Deferred::new(launch::launch(self.inner.job.task(), order, body)) }
     }
 
+    /// The long form of `launch` and `async_`: with a name, a context, a dispatcher, a size of stack, another parent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let scope = CoroutineScope::new(Dispatchers::default());
+    /// // A job that is independent on purpose: the scope neither waits for it nor cancels it.
+    /// let audit = Job::by_hand();
+    /// let record = scope.builder().name("audit").context(audit.clone()).launch(|_| delay(ms(1)));
+    /// scope.cancel();
+    /// record.join()?;
+    /// assert!(!record.is_cancelled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(&self) -> OwnedBuilder {
+        OwnedBuilder::new(self.clone())
+    }
+
     /// The job of this scope.
     pub fn job(&self) -> Job {
         self.inner.job.clone()
@@ -332,10 +190,60 @@ impl CoroutineScope {
         self.inner.job.is_active()
     }
 
+    /// Returns an `Err` with the cancellation if the scope's job is not active, as [`Job::ensure_active`] does.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub fn ensure_active(&self) -> Result<()> {
+        self.inner.job.ensure_active()
+    }
+
     /// Cancels the scope's job and everything below it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel(&self) {
-        let task = self.inner.job.task();
-        cancel::cancel(task, Error::cancelled_by(task.id));
+        self.inner.job.cancel();
+    }
+
+    /// As [`cancel`](CoroutineScope::cancel), with a message that the cancelled coroutines see.
+    pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
+        self.inner.job.cancel_with(message);
+    }
+
+    /// As [`cancel`](CoroutineScope::cancel), with a cause, as [`Job::cancel_because`] does it.
+    pub fn cancel_because(&self, cause: impl Into<Error>) {
+        self.inner.job.cancel_because(cause);
+    }
+}
+
+/// A scope with the same job and further elements, which win. It keeps the scope that it was made from.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// let scope = CoroutineScope::new(CoroutineName::new("service"));
+/// let blocking = &scope + Dispatchers::io();
+/// assert_eq!(blocking.job(), scope.job());
+/// assert_eq!(blocking.context().get::<CoroutineName>().unwrap().as_str(), "service");
+/// ```
+impl<C: Into<CoroutineContext>> Add<C> for &CoroutineScope {
+    type Output = CoroutineScope;
+
+    fn add(self, right: C) -> CoroutineScope {
+        CoroutineScope {
+            inner: Arc::new(Owned {
+                job: self.inner.job.clone(),
+                context: self.inner.context.clone() + right,
+                ends: Ends::Shared {
+                    _kept: self.inner.clone(),
+                },
+            }),
+        }
     }
 }
 
@@ -359,6 +267,11 @@ static GLOBAL: OnceLock<CoroutineScope> = OnceLock::new();
 impl GlobalScope {
     fn scope() -> &'static CoroutineScope {
         GLOBAL.get_or_init(|| CoroutineScope::new(SupervisorJob::new()))
+    }
+
+    /// The long form of `launch` and `async_`.
+    pub fn builder(self) -> OwnedBuilder {
+        Self::scope().builder()
     }
 
     /// Launches a coroutine, as [`CoroutineScope::launch`] does.

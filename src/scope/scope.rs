@@ -1,5 +1,6 @@
 //! The borrowing scope.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::scope::body::Outcome;
 use crate::scope::builder::Builder;
 use crate::scope::deferred::Deferred;
-use crate::scope::job::Job;
+use crate::scope::job::{Job, cancellation_for};
 use crate::scope::launch::{self, Order};
 use crate::task::{Task, TaskRef, cancel};
 
@@ -184,6 +185,29 @@ impl<'scope, 'env> Scope<'scope, 'env> {
             &self.task,
             Error::cancelled_by(cancel::owner_id(&self.task)),
         );
+    }
+
+    /// As [`cancel`](Scope::cancel), with a message that the cancelled coroutines see.
+    pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
+        self.cancel_because(Error::cancelled_with(message));
+    }
+
+    /// As [`cancel`](Scope::cancel), with a cause, as [`Job::cancel_because`] does it.
+    pub fn cancel_because(&self, cause: impl Into<Error>) {
+        cancel::cancel(&self.task, cancellation_for(&self.task, cause.into()));
+    }
+
+    /// Returns an `Err` with the cancellation if this scope is not active, as [`Job::ensure_active`] does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub fn ensure_active(&self) -> Result<()> {
+        self.job().ensure_active()
     }
 }
 

@@ -9,11 +9,13 @@
 use crate::error::Error;
 use crate::job::children;
 use crate::job::node::JobNode;
-use crate::job::state::{BARE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR};
+use crate::job::state::{
+    BARE, BODY_DONE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR,
+};
 use crate::task::finish;
 use crate::task::queue::Queue;
 use crate::task::waiter;
-use crate::task::{CANCEL_HANDLER, Task, TaskRef, current, report, start};
+use crate::task::{CANCEL_HANDLER, Registered, Task, TaskRef, current, report, start};
 
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -67,22 +69,54 @@ fn claim(job: &Task) -> *const Task {
 
 /// Cancels a job with everything below it. False if it was cancelled or complete already.
 pub(crate) fn cancel(job: &Task, cause: Error) -> bool {
-    mark_and_walk(job, cause, 0)
+    let newly = mark_and_walk(job, COMPLETED, 0, cause);
+    if newly {
+        end_bare(job);
+    }
+    newly
 }
 
 /// Fails a job from outside: its time is over, or whoever made it by hand says so. False, and nothing happens, if it was
-/// cancelled or complete already.
+/// cancelled, complete, or only waits for its children. The ancestors of a job made by hand are told.
 pub(crate) fn fail_from_outside(job: &Task, error: Error) -> bool {
-    mark_and_walk(job, error, FAILED)
+    // Nobody else ends a job made by hand that is not BODY_DONE, so its ancestors stand until we have.
+    let newly = mark_and_walk(job, BODY_DONE | COMPLETED, FAILED, error.clone());
+    if newly {
+        if let Some(parent) = parent_to_tell(job) {
+            fail(parent, &error);
+        }
+        end_bare(job);
+    }
+    newly
 }
 
-fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
+/// Ends a job made by hand that this thread has cancelled or failed: it has no body that would.
+fn end_bare(job: &Task) {
+    if job.state().has(BARE) {
+        finish::end_body(job);
+    }
+}
+
+/// The parent to which the failure of a job goes: none if the job is a scope's, whose caller gets the `Err`, or if the
+/// parent is a supervisor. The job has not completed.
+fn parent_to_tell(job: &Task) -> Option<&Task> {
+    if job.state().has(SCOPE) {
+        return None;
+    }
+    // SAFETY: a parent outlives its children.
+    let parent = Task::of(unsafe { job.job.parent().as_ref() }?);
+    (!parent.state().has(SUPERVISOR)).then_some(parent)
+}
+
+fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     let chain = Queue::new();
     let mut own = std::ptr::null();
     let mut has_children = false;
     let mut unstarted = Vec::new();
-    let newly = children::mark_cancelled(
+    let mut told = Vec::new();
+    let newly = children::mark_unless(
         &job.job,
+        unless,
         extra,
         || job.set_cause(cause),
         |old| {
@@ -91,6 +125,7 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
             if !old.has(STARTED) {
                 unstarted.push(TaskRef::new(job));
             }
+            take_told(job, &mut told);
         },
     );
     if !newly {
@@ -107,6 +142,7 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
         if !child.state().has(STARTED) {
             unstarted.push(TaskRef::new(child));
         }
+        take_told(child, &mut told);
         claim(child)
     };
     if has_children {
@@ -115,14 +151,47 @@ fn mark_and_walk(job: &Task, cause: Error, extra: u32) -> bool {
     }
     // Last, as in Kotlin: what the body has launched was there before the wait that ends now.
     push(own);
+    for (handlers, cause) in told {
+        for registered in handlers {
+            finish::run_handler(registered.handler, Some(&cause));
+        }
+    }
     wake_cancelled(&chain);
     for task in unstarted {
         start::complete_unstarted(&task);
     }
-    if job.state().has(BARE) {
-        finish::end_body(job);
-    }
     true
+}
+
+/// The handlers of one job that are called when it begins to be cancelled, and with what.
+type Told = (Vec<Registered>, Error);
+
+/// Under the lock of `job`, which has just been marked: takes the handlers that want to know.
+fn take_told(job: &Task, told: &mut Vec<Told>) {
+    if !job.has_extras_locked() {
+        return;
+    }
+    let taken = job.extras_locked(|extras| {
+        if !extras.handlers.iter().any(|handler| handler.on_cancelling) {
+            return Vec::new();
+        }
+        let (taken, kept) = std::mem::take(&mut extras.handlers)
+            .into_iter()
+            .partition(|handler| handler.on_cancelling);
+        extras.handlers = kept;
+        taken
+    });
+    if !taken.is_empty() {
+        told.push((taken, cause_for_handlers(job)));
+    }
+}
+
+/// What a handler is told of a job that is marked and has not completed.
+fn cause_for_handlers(job: &Task) -> Error {
+    match job.own_cause() {
+        Some(cause) => cause.clone(),
+        None => cancellation_of(job),
+    }
 }
 
 fn release_last(job: *const JobNode) {
@@ -163,17 +232,16 @@ fn run_cancel_handler(task: &Task) {
 pub(crate) fn fail(job: &Task, error: &Error) {
     let mut at = job;
     loop {
-        if fail_one(at, error) != Noted::First || at.state().has(SCOPE) {
+        if fail_one(at, error) != Noted::First {
             return;
         }
-        // SAFETY: a parent outlives its children, and `at` has not completed: it is completed by whoever called us.
-        let Some(parent) = (unsafe { at.job.parent().as_ref() }) else {
-            return;
-        };
-        if Task::of(parent).state().has(SUPERVISOR) {
-            return;
+        // `at` has not completed: it, or the child of it that has failed, is completed by whoever called us.
+        let parent = parent_to_tell(at);
+        end_bare(at);
+        match parent {
+            Some(parent) => at = parent,
+            None => return,
         }
-        at = Task::of(parent);
     }
 }
 
@@ -190,17 +258,12 @@ enum Noted {
 
 /// A failure that came while the job was being cancelled: told to the parent by whoever completes the job.
 pub(crate) fn pass_on_late_failure(job: &Task) {
-    let state = job.state();
-    if !state.has(FAILED) || state.has(SCOPE) {
+    if !job.state().has(FAILED) {
         return;
     }
-    // SAFETY: the parent of a job that has not left it is alive.
-    let Some(parent) = (unsafe { job.job.parent().as_ref() }) else {
+    let Some(parent) = parent_to_tell(job) else {
         return;
     };
-    if Task::of(parent).state().has(SUPERVISOR) {
-        return;
-    }
     let late = {
         let _guard = job.job.lock();
         if job.has_extras_locked() {
@@ -210,12 +273,12 @@ pub(crate) fn pass_on_late_failure(job: &Task) {
         }
     };
     if let Some(failure) = late {
-        fail(Task::of(parent), &failure);
+        fail(parent, &failure);
     }
 }
 
 fn fail_one(job: &Task, error: &Error) -> Noted {
-    if mark_and_walk(job, error.clone(), FAILED) {
+    if mark_and_walk(job, COMPLETED, FAILED, error.clone()) {
         return Noted::First;
     }
     let earlier = {

@@ -24,8 +24,8 @@ use crate::task::queue::Queue;
 use crate::task::waiter::{self, Waiter};
 use crate::task::word::Generation;
 use crate::task::{
-    HANDLE_GONE, Handler, Task, VALUE_READY, VALUE_STORED, VALUE_TAKEN, cancel, current, release,
-    report,
+    HANDLE_GONE, Handler, Registered, Task, VALUE_READY, VALUE_STORED, VALUE_TAKEN, cancel,
+    current, release, report,
 };
 
 /// The body of a job that has no frame (a coroutine, a job made by hand) has ended.
@@ -82,7 +82,7 @@ pub(crate) fn leave(task: &Task) {
 }
 
 /// Publishes the outcome; claims the waiters; drops a value that nobody will have.
-fn complete(task: &Task, ready: &Queue) -> Option<Vec<(u64, Handler)>> {
+fn complete(task: &Task, ready: &Queue) -> Option<Vec<Registered>> {
     let mut context = None;
     let mut handlers = None;
     let mut succeeded = false;
@@ -153,10 +153,10 @@ fn report_if_root(task: &Task) {
 }
 
 #[cold]
-fn run_handlers(task: &Task, handlers: Vec<(u64, Handler)>) {
+fn run_handlers(task: &Task, handlers: Vec<Registered>) {
     let cause = cancel::outcome(task);
-    for (_, handler) in handlers {
-        run_handler(handler, cause.as_ref());
+    for registered in handlers {
+        run_handler(registered.handler, cause.as_ref());
     }
 }
 

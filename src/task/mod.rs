@@ -82,9 +82,9 @@ pub(crate) struct Task {
     label: AtomicPtr<Label>,
     place: AtomicPtr<Location<'static>>,
     link: AtomicPtr<Task>,
-    /// Whose frame runs the body: the task itself, for a scope's job the task that called the scope function, for a job
-    /// without a body nobody.
-    owner: *const Task,
+    /// For a scope's job the task whose frame runs the body, for a job without a body null; for a coroutine, which is its own
+    /// owner, the place of its launch.
+    origin: *const (),
     /// The suspension in which the frame waits for its children; guarded by the job's lock.
     pub(crate) drain: Cell<word::Generation>,
     /// The first cause, written once before CANCELLING is visible.
@@ -115,12 +115,20 @@ pub(crate) type Handler = Box<dyn FnOnce(Option<&Error>) + Send>;
 /// A handler that a canceller calls.
 pub(crate) type CancelHandler = Box<dyn FnOnce(&Error) + Send>;
 
+/// A completion handler and what it is registered for.
+pub(crate) struct Registered {
+    pub(crate) number: u64,
+    /// It is called already when the job begins to be cancelled.
+    pub(crate) on_cancelling: bool,
+    pub(crate) handler: Handler,
+}
+
 /// What few tasks have.
 #[derive(Default)]
 pub(crate) struct Extras {
     /// A failure that came after the cancellation, and so is not in `cause`.
     pub(crate) failure: Option<Error>,
-    pub(crate) handlers: Vec<(u64, Handler)>,
+    pub(crate) handlers: Vec<Registered>,
     pub(crate) next_handler: u64,
     pub(crate) cancel_handler: Option<(word::Generation, CancelHandler)>,
 }
@@ -154,7 +162,11 @@ impl Task {
             label: AtomicPtr::new(ptr::null_mut()),
             place: AtomicPtr::new(ptr::from_ref(birth.place).cast_mut()),
             link: AtomicPtr::new(ptr::null_mut()),
-            owner: birth.owner,
+            origin: if birth.kind & COROUTINE != 0 {
+                ptr::from_ref(birth.place).cast()
+            } else {
+                birth.owner.cast()
+            },
             drain: Cell::new(word::Generation::NONE),
             cause: Shared::new(None),
             extras: Shared::new(None),
@@ -209,7 +221,18 @@ impl Task {
         if self.state().has(COROUTINE) {
             self
         } else {
-            self.owner
+            self.origin.cast()
+        }
+    }
+
+    /// Where a coroutine was launched, or a scope opened.
+    pub(crate) fn birthplace(&self) -> &'static Location<'static> {
+        if self.state().has(COROUTINE) {
+            // SAFETY: stored when the task was made, and a static.
+            unsafe { &*self.origin.cast::<Location<'static>>() }
+        } else {
+            // The point of a job that is not a coroutine is never marked.
+            self.point().1
         }
     }
 

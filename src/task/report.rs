@@ -33,14 +33,14 @@ pub(crate) fn tell(message: &str) {
 /// A failure that reached the root of its tree.
 #[cold]
 pub(crate) fn uncaught(task: &Task, error: &Error) {
-    let (_, place) = task.point();
     let name = task
         .elements()
         .and_then(|e| e.name())
         .map_or("", |name| name.as_str());
     tell(&format!(
-        "uncaught failure in coroutine '{name}#{}' (last seen at {place}): {error:?}",
-        task.id
+        "uncaught failure in coroutine '{name}#{}' (launched at {}): {error:?}",
+        task.id,
+        task.birthplace()
     ));
 }
 
