@@ -74,7 +74,10 @@ pub mod testing;
 
 pub mod prelude;
 
-pub use context::{CoroutineContext, CoroutineName, Dispatcher, Element, StackBytes};
+pub use context::{
+    CoroutineContext, CoroutineExceptionHandler, CoroutineName, Dispatcher, Element, StackBytes,
+    ThreadContextElement, ThreadLocalElement,
+};
 pub use continuation::Continuation;
 pub use dispatchers::Dispatchers;
 pub use error::{AsStdError, Cancelled, Error, Panicked, Result, TimedOut};

@@ -1,9 +1,10 @@
 //! What most programs use: `use switchback::prelude::*;`
 
 pub use crate::{
-    Cancelled, CompletableDeferred, Continuation, CoroutineContext, CoroutineName, CoroutineScope,
-    CoroutineStart, Deferred, Dispatcher, Dispatchers, Element, Error, GlobalScope, Job, Result,
-    Scope, SupervisorJob, await_all, await_cancellation, coroutine_scope, current_context,
+    Cancelled, CompletableDeferred, Continuation, CoroutineContext, CoroutineExceptionHandler,
+    CoroutineName, CoroutineScope, CoroutineStart, Deferred, Dispatcher, Dispatchers, Element,
+    Error, GlobalScope, Job, Result, Scope, SupervisorJob, ThreadContextElement,
+    ThreadLocalElement, await_all, await_cancellation, coroutine_scope, current_context,
     current_job, delay, ensure_active, is_active, join_all, ms, non_cancellable, run_blocking,
     run_blocking_with, supervisor_scope, suspend_cancellable_coroutine, suspend_coroutine,
     with_context, with_timeout, with_timeout_or_none, yield_,

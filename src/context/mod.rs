@@ -10,6 +10,8 @@
 
 mod dispatch;
 mod element;
+mod handler;
+mod thread_local;
 
 use std::any::TypeId;
 use std::fmt;
@@ -18,7 +20,9 @@ use std::sync::Arc;
 
 pub use dispatch::Dispatcher;
 pub(crate) use dispatch::{Dispatch, Refused, Unstarted};
-pub use element::{CoroutineName, Element, StackBytes};
+pub use element::{CoroutineName, Element, StackBytes, ThreadContextElement};
+pub use handler::CoroutineExceptionHandler;
+pub use thread_local::ThreadLocalElement;
 
 /// An immutable set of elements that a coroutine and its children carry.
 ///
@@ -45,8 +49,11 @@ pub(crate) struct Elements {
     dispatcher: Option<Dispatcher>,
     name: Option<CoroutineName>,
     stack: Option<StackBytes>,
-    others: Vec<(TypeId, Arc<dyn Element>)>,
+    others: Vec<(Key, Arc<dyn Element>)>,
 }
+
+/// What makes an element the same as another: its type, and what it says itself.
+type Key = (TypeId, usize);
 
 impl Elements {
     pub(crate) fn dispatcher(&self) -> Option<&Dispatcher> {
@@ -59,6 +66,20 @@ impl Elements {
 
     pub(crate) fn stack(&self) -> Option<StackBytes> {
         self.stack
+    }
+
+    /// The elements that are installed on a thread, in the order in which they are.
+    pub(crate) fn thread_contexts(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &dyn ThreadContextElement> {
+        self.others
+            .iter()
+            .filter_map(|(_, element)| element.thread_context())
+    }
+
+    #[inline]
+    pub(crate) fn has_thread_context(&self) -> bool {
+        !self.others.is_empty() && self.thread_contexts().next().is_some()
     }
 }
 
@@ -84,7 +105,7 @@ impl CoroutineContext {
             elements
                 .others
                 .iter()
-                .find(|(id, _)| *id == wanted)
+                .find(|((id, _), _)| *id == wanted)
                 .map(|(_, e)| &**e)
         };
         found.and_then(|element| (element as &dyn std::any::Any).downcast_ref())
@@ -103,7 +124,7 @@ impl CoroutineContext {
             } else if unwanted == TypeId::of::<StackBytes>() {
                 elements.stack = None;
             } else {
-                elements.others.retain(|(id, _)| *id != unwanted);
+                elements.others.retain(|((id, _), _)| *id != unwanted);
             }
         }
         self
@@ -145,9 +166,9 @@ impl CoroutineContext {
         if from.stack.is_some() {
             into.stack = from.stack;
         }
-        for (id, element) in &from.others {
-            into.others.retain(|(other, _)| other != id);
-            into.others.push((*id, element.clone()));
+        for (key, element) in &from.others {
+            into.others.retain(|(other, _)| other != key);
+            into.others.push((*key, element.clone()));
         }
         self
     }
@@ -180,27 +201,9 @@ impl fmt::Debug for CoroutineContext {
     }
 }
 
-impl From<Dispatcher> for CoroutineContext {
-    fn from(dispatcher: Dispatcher) -> Self {
-        let mut context = Self::empty();
-        context.edit().dispatcher = Some(dispatcher);
-        context
-    }
-}
-
-impl From<CoroutineName> for CoroutineContext {
-    fn from(name: CoroutineName) -> Self {
-        let mut context = Self::empty();
-        context.edit().name = Some(name);
-        context
-    }
-}
-
-impl From<StackBytes> for CoroutineContext {
-    fn from(size: StackBytes) -> Self {
-        let mut context = Self::empty();
-        context.edit().stack = Some(size);
-        context
+impl<E: Element> From<E> for CoroutineContext {
+    fn from(element: E) -> Self {
+        Self::of(element)
     }
 }
 
@@ -231,7 +234,8 @@ impl CoroutineContext {
         } else if let Some(size) = any.downcast_ref::<StackBytes>() {
             elements.stack = Some(*size);
         } else {
-            elements.others.push((TypeId::of::<E>(), Arc::new(element)));
+            let key = (TypeId::of::<E>(), element.slot());
+            elements.others.push((key, Arc::new(element)));
         }
         context
     }
@@ -257,4 +261,17 @@ macro_rules! elements_add {
     )*};
 }
 
-elements_add!(Dispatcher, CoroutineName, StackBytes);
+elements_add!(
+    Dispatcher,
+    CoroutineName,
+    StackBytes,
+    CoroutineExceptionHandler
+);
+
+impl<C: Into<CoroutineContext>, T: Clone + Send + Sync> Add<C> for ThreadLocalElement<T> {
+    type Output = CoroutineContext;
+
+    fn add(self, right: C) -> CoroutineContext {
+        CoroutineContext::from(self).merged(&right.into())
+    }
+}

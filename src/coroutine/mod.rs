@@ -51,6 +51,8 @@ pub(crate) struct Header {
     /// The task that runs on this stack, as an address.
     task: Cell<*const ()>,
     size: StackSize,
+    /// What whoever resumes this stack has to do around it, as bits that higher layers define. Mostly none.
+    hooks: Cell<u8>,
 }
 
 const _: () = assert!(size_of::<Header>() == 64, "a header is one cache line");
@@ -75,6 +77,32 @@ impl Header {
     pub(crate) fn set_task(&self, task: *const ()) {
         self.task.set(task);
     }
+}
+
+/// What has to be done around a resumption of this stack.
+///
+/// # Safety
+///
+/// The header has not been reclaimed; called by the owner thread.
+#[inline(always)]
+pub(crate) unsafe fn hooks(header: NonNull<Header>) -> u8 {
+    // SAFETY: alive, says the caller.
+    unsafe { (*header.as_ptr()).hooks.get() }
+}
+
+/// Sets or clears one of the hooks.
+///
+/// # Safety
+///
+/// As for [`hooks`].
+pub(crate) unsafe fn set_hook(header: NonNull<Header>, hook: u8, on: bool) {
+    // SAFETY: alive, says the caller.
+    let hooks = unsafe { &(*header.as_ptr()).hooks };
+    hooks.set(if on {
+        hooks.get() | hook
+    } else {
+        hooks.get() & !hook
+    });
 }
 
 /// The size class of the stack that a header stands on.
@@ -126,6 +154,7 @@ pub(crate) unsafe fn create(
         yielder: Cell::new(std::ptr::null()),
         task: Cell::new(task),
         size,
+        hooks: Cell::new(0),
     };
     // SAFETY: the slot's top is writable, 64-byte aligned, and ours since `stack` is.
     unsafe { place.write(header) };

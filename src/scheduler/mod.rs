@@ -2,12 +2,14 @@
 //!
 //! - [`thread`] gives a thread its home when it first suspends, and takes it away when it ends.
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, the start of a coroutine, its end.
+//! - [`hooks`] is what few coroutines need around a resumption.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
 //! - [`search`] is how an idle worker of that pool finds work.
 //! - [`io`] is the pool that grows with the threads that block.
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
 
 pub(crate) mod gate;
+mod hooks;
 pub(crate) mod io;
 pub(crate) mod pool;
 mod search;

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::job::state::CANCELLING;
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
+use crate::scheduler::hooks;
 use crate::scheduler::pool::Member;
 use crate::stack::overflow::{self, Message};
 use crate::stack::{Stack, StackCache, StackSize};
@@ -125,12 +126,19 @@ impl Worker {
 
     #[inline(always)]
     fn resume(&self, task: *const Task, header: NonNull<Header>) {
+        // SAFETY: the stack is in use, by this thread.
+        if unsafe { coroutine::hooks(header) } != 0 {
+            hooks::before(task);
+        }
         self.home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
         let ended = unsafe { coroutine::resume(header) };
         self.home.local.current.set(self.home.local.loop_task.get());
         if ended {
             self.reclaim(header);
+        // SAFETY: as above.
+        } else if unsafe { coroutine::hooks(header) } != 0 {
+            hooks::after(header);
         }
     }
 

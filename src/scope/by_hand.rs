@@ -5,7 +5,9 @@ use std::panic::Location;
 
 use crate::error::Error;
 use crate::job::children::{self, Attached};
-use crate::job::state::{BARE, BODY_DONE, CANCELLING, CLOSED, COMPLETED, STARTED, SUPERVISOR};
+use crate::job::state::{
+    ANSWERS, BARE, BODY_DONE, CANCELLING, CLOSED, COMPLETED, STARTED, SUPERVISOR,
+};
 use crate::scope::job::{Job, cancellation_for};
 use crate::task::cell::{self, allocate_bare};
 use crate::task::home::{Home, stray_id};
@@ -13,8 +15,14 @@ use crate::task::{Birth, Task, TaskRef, cancel, current, finish};
 
 #[track_caller]
 pub(crate) fn bare(kind: u32, parent: Option<&Job>) -> CompletableJob {
+    // Who is below somebody that answers for its failures is not told of as a root.
+    let answers = parent.is_some_and(|parent| {
+        let state = parent.task().state();
+        state.has(ANSWERS) && !state.has(SUPERVISOR)
+    });
+    let answers = if answers { ANSWERS } else { 0 };
     let task = allocate_bare(Task::new(Birth {
-        kind: kind | BARE | STARTED,
+        kind: kind | BARE | STARTED | answers,
         refs: 2,
         owner: std::ptr::null(),
         vtable: &cell::BARE,

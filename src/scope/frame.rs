@@ -24,7 +24,7 @@ use crate::task::cell::{BARE, allocate_bare};
 use crate::task::label::Label;
 use crate::task::wait::Here;
 use crate::task::word::Phase;
-use crate::task::{Birth, Task, TaskRef, cancel, current, finish, report};
+use crate::task::{Birth, Task, TaskRef, cancel, current, finish, installed, report};
 
 static CHILDREN: Label = Label("waiting for children");
 
@@ -43,6 +43,8 @@ pub(crate) struct Frame {
     here: Here,
     job: TaskRef,
     outer: *const Task,
+    /// Whether the context has brought elements that are installed on the thread.
+    installed: bool,
 }
 
 impl Frame {
@@ -65,6 +67,7 @@ impl Frame {
         let job = unsafe { TaskRef::from_counted(job) };
         // SAFETY: the outer job's body is below us on this stack.
         let parent = unsafe { outer.as_ref() };
+        let own_context = plan.context.is_some();
         match (plan.context, parent) {
             (Some(elements), _) => job.own_context(elements),
             (None, Some(parent)) => job.inherit_context(parent),
@@ -78,7 +81,13 @@ impl Frame {
             }
         }
         here.task().set_current(&*job);
-        Self { here, job, outer }
+        let installed = own_context && installed::enter(here.task(), &job);
+        Self {
+            here,
+            job,
+            outer,
+            installed,
+        }
     }
 
     pub(crate) fn job(&self) -> &Task {
@@ -109,6 +118,9 @@ impl Frame {
         };
         self.wait();
         before_leaving();
+        if self.installed {
+            installed::exit(self.here.task());
+        }
         self.here.task().set_current(self.outer);
         std::mem::forget(guard);
         let outcome = if self.job().state().has(CANCELLING) {

@@ -4,7 +4,9 @@
 
 use std::ops::Add;
 
-use crate::context::{CoroutineContext, CoroutineName, Dispatcher, StackBytes};
+use crate::context::{
+    CoroutineContext, CoroutineExceptionHandler, CoroutineName, Dispatcher, StackBytes,
+};
 use crate::scope::by_hand::CompletableJob;
 use crate::scope::job::Job;
 
@@ -137,4 +139,10 @@ macro_rules! plus_job {
     )*};
 }
 
-plus_job!(CoroutineContext, Dispatcher, CoroutineName, StackBytes);
+plus_job!(
+    CoroutineContext,
+    Dispatcher,
+    CoroutineName,
+    StackBytes,
+    CoroutineExceptionHandler
+);

@@ -16,7 +16,9 @@ use crate::task::cell::TaskCell;
 use crate::task::finish;
 use crate::task::home::stray_id;
 use crate::task::start::{self, dispatch};
-use crate::task::{Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, report};
+use crate::task::{
+    Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed, report,
+};
 
 /// Bit of `Task::flags`: the body ended by a panic.
 pub(crate) const BODY_PANICKED: u32 = 1 << 10;
@@ -79,8 +81,12 @@ where
         let body = unsafe { TaskCell::<T, F>::take_body(task) };
         // SAFETY: the job completes only after the body has returned and the children have ended.
         let scope = unsafe { Scope::of(task) };
+        let installed = installed::enter(task, task);
         // The closure is consumed by the call, so it is gone before the body counts as ended (R2).
         let ended = catch_unwind(AssertUnwindSafe(|| body(scope)));
+        if installed {
+            installed::exit(task);
+        }
         match ended {
             Ok(Ok(value)) => {
                 if task.state().has(DEFERRED) {

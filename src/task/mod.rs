@@ -5,6 +5,7 @@
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
 //! - [`start`] sends a coroutine to its dispatcher.
+//! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
 //! - [`report`] is where failures go that nobody awaits.
 //!
 //! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
@@ -17,6 +18,7 @@ pub(crate) mod current;
 pub(crate) mod finish;
 pub(crate) mod home;
 pub(crate) mod inbox;
+pub(crate) mod installed;
 pub(crate) mod label;
 pub(crate) mod queue;
 pub(crate) mod report;
@@ -131,6 +133,8 @@ pub(crate) struct Extras {
     pub(crate) handlers: Vec<Registered>,
     pub(crate) next_handler: u64,
     pub(crate) cancel_handler: Option<(word::Generation, CancelHandler)>,
+    /// Touched by the owner thread only.
+    pub(crate) installed: Vec<installed::Level>,
 }
 
 /// What a new task is made from.

@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::sync::{PoisonError, RwLock};
 
+use crate::context::CoroutineExceptionHandler;
 use crate::error::Error;
-use crate::task::Task;
+use crate::task::{Task, current};
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -24,15 +25,28 @@ pub(crate) fn tell(message: &str) {
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner);
     match &*hook {
         Some(hook) => {
-            let _ = crate::task::current::closed(|| hook(message));
+            let _ = current::closed(|| hook(message));
         }
         None => eprintln!("switchback: {message}"),
     }
 }
 
-/// A failure that reached the root of its tree.
+/// A failure that reached the root of its tree: goes to the handler in the root's context, else to the user as a message.
 #[cold]
 pub(crate) fn uncaught(task: &Task, error: &Error) {
+    let context = task.context();
+    if let Some(handler) = context.get::<CoroutineExceptionHandler>() {
+        let handled = current::closed(|| handler.handle(&context, error));
+        if let Err(panic) = handled {
+            handler_panicked("an exception handler", panic);
+            tell_uncaught(task, error);
+        }
+        return;
+    }
+    tell_uncaught(task, error);
+}
+
+fn tell_uncaught(task: &Task, error: &Error) {
     let name = task
         .elements()
         .and_then(|e| e.name())

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::word::{Generation, Phase, Withdrawal, Woken};
-use crate::task::{Task, cancel, current};
+use crate::task::{Task, cancel, current, installed};
 
 /// Who runs now, and where.
 #[derive(Clone, Copy, Debug)]
@@ -177,8 +177,15 @@ impl Here {
             .pump
             .get()
             .expect("a thread that suspends has a loop");
+        let installed = installed::on_bare(self.task());
+        if installed {
+            installed::switched_out(self.task());
+        }
         // SAFETY: this thread owns the home, and its own task is what runs.
         unsafe { pump(self.home, self.task) };
+        if installed {
+            installed::switching_in(self.task());
+        }
     }
 }
 
