@@ -79,7 +79,9 @@ pub use context::{
     ThreadContextElement, ThreadLocalElement,
 };
 pub use continuation::Continuation;
-pub use dispatchers::Dispatchers;
+pub use dispatchers::{
+    CloseableDispatcher, Dispatchers, new_fixed_thread_pool_context, new_single_thread_context,
+};
 pub use error::{AsStdError, Cancelled, Error, Panicked, Result, TimedOut};
 pub use scope::all::{Awaitable, await_all, join_all};
 pub use scope::body::Outcome;
@@ -88,6 +90,7 @@ pub use scope::by_hand::{CompletableJob, SupervisorJob};
 pub use scope::completable::CompletableDeferred;
 pub use scope::completion::CompletionHandle;
 pub use scope::deferred::Deferred;
+pub use scope::event_loop::{EventLoop, EventLoopHandle, event_loop};
 pub use scope::functions::{coroutine_scope, non_cancellable, supervisor_scope};
 pub use scope::hop::with_context;
 pub use scope::job::Job;
@@ -96,7 +99,7 @@ pub use scope::owned::{CoroutineScope, GlobalScope};
 pub use scope::run_blocking::{run_blocking, run_blocking_with};
 pub use scope::scope::Scope;
 pub use scope::suspend::{
-    await_cancellation, current_context, current_job, delay, ensure_active, is_active,
+    await_cancellation, blocking, current_context, current_job, delay, ensure_active, is_active,
     suspend_cancellable_coroutine, suspend_coroutine, yield_,
 };
 pub use scope::timeout::{with_timeout, with_timeout_or_none};

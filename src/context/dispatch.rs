@@ -37,36 +37,104 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
 
     /// The size of stack that coroutines get here unless they ask for another.
     fn stack_bytes(&self) -> usize;
+
+    /// Whether the calling thread is one of this dispatcher's.
+    fn is_here(&self) -> bool;
+
+    /// What limits how many of its coroutines run at a time, if anything does.
+    fn admission(&self) -> Option<&dyn Admission> {
+        None
+    }
+
+    /// Whether its coroutines run in the call that starts or resumes them, where that is possible.
+    fn is_unconfined(&self) -> bool {
+        false
+    }
+}
+
+/// Lets so many coroutines run at a time.
+///
+/// A coroutine has a slot from its admission to its next suspension, or its end.
+pub(crate) trait Admission: fmt::Debug + Send + Sync {
+    /// Gives the coroutine a slot, and the coroutine back. `None` if there is none: the coroutine is kept, and sent to its
+    /// thread with a slot when its turn has come.
+    fn admit(&self, task: Unstarted) -> Option<Unstarted>;
+
+    /// Gives a slot back.
+    fn leave(&self);
+
+    /// How many there are.
+    fn parallelism(&self) -> usize;
+
+    /// The dispatcher whose threads those are that run the admitted.
+    fn threads(&self) -> &Dispatcher;
 }
 
 /// Decides which thread a coroutine starts on, and therefore stays on.
 ///
-/// Made by [`Dispatchers`](crate::Dispatchers). An element of a context: joined with others by `+`.
+/// Made by [`Dispatchers`](crate::Dispatchers) and others of this crate. An element of a context: joined with others by `+`.
 #[derive(Clone)]
-pub struct Dispatcher(Arc<dyn Dispatch>);
+pub struct Dispatcher {
+    dispatch: Arc<dyn Dispatch>,
+    /// What is asked at each start, kept here to be at hand.
+    stack_bytes: u32,
+    limited: bool,
+    unconfined: bool,
+}
 
 impl Dispatcher {
     pub(crate) fn new(dispatch: Arc<dyn Dispatch>) -> Self {
-        Self(dispatch)
+        Self {
+            stack_bytes: u32::try_from(dispatch.stack_bytes()).unwrap_or(u32::MAX),
+            limited: dispatch.admission().is_some(),
+            unconfined: dispatch.is_unconfined(),
+            dispatch,
+        }
     }
 
     #[inline]
     pub(crate) fn dispatch(&self, task: Unstarted) -> Result<(), Refused> {
-        self.0.dispatch(task)
+        self.dispatch.dispatch(task)
     }
 
+    #[inline]
     pub(crate) fn stack_bytes(&self) -> usize {
-        self.0.stack_bytes()
+        self.stack_bytes as usize
+    }
+
+    pub(crate) fn is_here(&self) -> bool {
+        self.dispatch.is_here()
+    }
+
+    #[inline]
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    pub(crate) fn admission(&self) -> Option<&dyn Admission> {
+        self.dispatch.admission()
+    }
+
+    #[inline]
+    pub(crate) fn is_unconfined(&self) -> bool {
+        self.unconfined
     }
 
     pub(crate) fn is_same(&self, other: &Dispatcher) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
+        std::ptr::addr_eq(Arc::as_ptr(&self.dispatch), Arc::as_ptr(&other.dispatch))
+    }
+
+    /// Whether a coroutine of this dispatcher is sent to a thread to be started: false only for
+    /// [`Dispatchers::unconfined`](crate::Dispatchers::unconfined), which starts it in place.
+    #[must_use]
+    pub fn is_dispatch_needed(&self) -> bool {
+        !self.unconfined
     }
 }
 
 impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.dispatch.fmt(f)
     }
 }
 

@@ -11,7 +11,7 @@
 mod dispatch;
 mod element;
 mod handler;
-mod thread_local;
+mod variable;
 
 use std::any::TypeId;
 use std::fmt;
@@ -19,10 +19,10 @@ use std::ops::Add;
 use std::sync::Arc;
 
 pub use dispatch::Dispatcher;
-pub(crate) use dispatch::{Dispatch, Refused, Unstarted};
+pub(crate) use dispatch::{Admission, Dispatch, Refused, Unstarted};
 pub use element::{CoroutineName, Element, StackBytes, ThreadContextElement};
 pub use handler::CoroutineExceptionHandler;
-pub use thread_local::ThreadLocalElement;
+pub use variable::ThreadLocalElement;
 
 /// An immutable set of elements that a coroutine and its children carry.
 ///

@@ -176,6 +176,7 @@ impl<T> fmt::Debug for Continuation<T> {
 
 /// Suspends the running task around `block`, which arranges the resumption. The caller has checked for cancellation and
 /// has marked the suspension point.
+#[track_caller]
 pub(crate) fn suspend<T>(
     here: &Here,
     cancellable: bool,

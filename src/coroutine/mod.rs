@@ -191,6 +191,26 @@ pub(crate) unsafe fn suspend(header: NonNull<Header>) {
     yielder.suspend(());
 }
 
+/// Runs `call` on the stack of whoever resumed the coroutine.
+///
+/// # Safety
+///
+/// Called on the very stack that `header` stands on, by a coroutine that does not suspend inside.
+pub(crate) unsafe fn on_parent_stack<R>(header: NonNull<Header>, call: impl FnOnce() -> R) -> R {
+    struct OnThisThread<F>(F);
+    // SAFETY: it is called on this thread, before this function returns.
+    unsafe impl<F> Send for OnThisThread<F> {}
+    impl<F: FnOnce() -> R, R> OnThisThread<F> {
+        fn call(self) -> R {
+            (self.0)()
+        }
+    }
+    // SAFETY: as in `suspend`.
+    let yielder = unsafe { &*(*header.as_ptr()).yielder.get() };
+    let call = OnThisThread(call);
+    yielder.on_parent_stack(move || call.call())
+}
+
 /// Takes the stack back from a coroutine that has ended.
 ///
 /// # Safety

@@ -2,14 +2,21 @@
 
 #![forbid(unsafe_code)]
 
+mod closeable;
 mod event_loop;
+mod limited;
+pub(crate) mod main_loop;
 mod pools;
+mod unconfined;
 
 use std::sync::{Arc, LazyLock};
 
 use crate::context::{CoroutineContext, Dispatcher, Elements};
 
-pub(crate) use event_loop::on_loop;
+pub use closeable::{
+    CloseableDispatcher, new_fixed_thread_pool_context, new_single_thread_context,
+};
+pub(crate) use event_loop::{on_loop, open_loop};
 
 /// The dispatchers that every program has.
 ///
@@ -19,7 +26,12 @@ pub(crate) use event_loop::on_loop;
 pub struct Dispatchers(());
 
 static DEFAULT: LazyLock<Dispatcher> = LazyLock::new(|| Dispatcher::new(Arc::new(pools::Default)));
-static IO: LazyLock<Dispatcher> = LazyLock::new(|| Dispatcher::new(Arc::new(pools::Io)));
+static IO: LazyLock<Dispatcher> = LazyLock::new(|| Dispatcher::new(Arc::new(pools::Io::Itself)));
+static IO_FOR_VIEWS: LazyLock<Dispatcher> =
+    LazyLock::new(|| Dispatcher::new(Arc::new(pools::Io::ForViews)));
+static UNCONFINED: LazyLock<Dispatcher> =
+    LazyLock::new(|| Dispatcher::new(Arc::new(unconfined::Unconfined)));
+static MAIN: LazyLock<Dispatcher> = LazyLock::new(|| Dispatcher::new(Arc::new(main_loop::Main)));
 static DEFAULT_ELEMENTS: LazyLock<Arc<Elements>> = LazyLock::new(|| {
     let context = CoroutineContext::from(Dispatchers::default());
     context
@@ -54,6 +66,46 @@ impl Dispatchers {
     #[must_use]
     pub fn io() -> Dispatcher {
         IO.clone()
+    }
+
+    /// For coroutines that need no particular thread: they run in the call that launches them up to their first
+    /// suspension, and go on inside the call that resumes them if that comes from the same thread. From another thread they
+    /// go on when their own gets to it, since a started coroutine never changes its thread.
+    ///
+    /// In place means on a thread that hosts coroutines: a worker or a loop. Launched from any other thread they start on
+    /// the default dispatcher. One that is launched or resumed while another runs in place runs after that has suspended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// run_blocking(|s| {
+    ///     let mut ran = false;
+    ///     coroutine_scope(|s| {
+    ///         let ran = &mut ran;
+    ///         let job = s.builder().dispatcher(Dispatchers::unconfined()).launch(|_| *ran = true);
+    ///         assert!(job.is_completed());
+    ///         Ok(())
+    ///     })?;
+    ///     assert!(ran);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unconfined() -> Dispatcher {
+        UNCONFINED.clone()
+    }
+
+    /// The loop of a user interface, or a game: the [`EventLoop`](crate::EventLoop) that was installed as the main one.
+    ///
+    /// While there is none, what is launched there fails with an error that says so.
+    #[must_use]
+    pub fn main() -> Dispatcher {
+        main_loop::installed().unwrap_or_else(|| MAIN.clone())
     }
 }
 

@@ -1,10 +1,10 @@
-//! The two pools as dispatchers.
+//! The pools as dispatchers.
 
 use std::fmt;
 
 use crate::context::{Dispatch, Refused, Unstarted};
-use crate::scheduler::io::io_pool;
-use crate::scheduler::pool::default_pool;
+use crate::scheduler::io::{IoPool, io_pool, unlimited_io_pool};
+use crate::scheduler::pool::{Pool, default_pool};
 use crate::stack::StackSize;
 
 /// The pool of CPU workers.
@@ -21,6 +21,10 @@ impl Dispatch for Default {
     fn stack_bytes(&self) -> usize {
         StackSize::DEFAULT.bytes()
     }
+
+    fn is_here(&self) -> bool {
+        default_pool().is_some_and(Pool::is_here)
+    }
 }
 
 impl fmt::Debug for Default {
@@ -29,16 +33,32 @@ impl fmt::Debug for Default {
     }
 }
 
-/// The pool of threads that block.
-pub(super) struct Io;
+/// The threads that block: those of the IO dispatcher itself, or those of its views.
+pub(super) enum Io {
+    Itself,
+    ForViews,
+}
+
+impl Io {
+    fn pool(&self) -> &'static IoPool {
+        match self {
+            Io::Itself => io_pool(),
+            Io::ForViews => unlimited_io_pool(),
+        }
+    }
+}
 
 impl Dispatch for Io {
     fn dispatch(&self, task: Unstarted) -> Result<(), Refused> {
-        io_pool().dispatch(task)
+        self.pool().dispatch(task)
     }
 
     fn stack_bytes(&self) -> usize {
         StackSize::IO.bytes()
+    }
+
+    fn is_here(&self) -> bool {
+        self.pool().is_here()
     }
 }
 

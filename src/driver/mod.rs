@@ -13,6 +13,7 @@ pub(crate) mod wheel;
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::task::home::Home;
 use crate::task::waiter::Waiter;
@@ -82,6 +83,12 @@ impl Driver {
             // SAFETY: a node stands in its owner's frame until it was removed or fired; firing it comes first here.
             unsafe { wheel::TimerNode::fire(node) };
         }
+    }
+
+    /// How long it is until the next timer is due.
+    pub(crate) fn time_to_next(&self) -> Option<Duration> {
+        let next = self.wheel.borrow().next_deadline()?;
+        Some(Duration::from_nanos(next.saturating_sub(self.clock.now())))
     }
 
     /// Sets a virtual clock, until [`Driver::end_virtual_time`].

@@ -7,6 +7,7 @@
 //! Coroutines that have not started wait in one channel. A thread that hosts nothing waits at the channel, and ends when
 //! it has waited in vain for some seconds. A thread that hosts something sleeps in its home, as every worker does.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct IoPool {
     receiver: Receiver<Fresh>,
     state: Mutex<State>,
     may_run: Condvar,
+    /// How many threads run at a time.
+    limit: usize,
 }
 
 #[derive(Debug, Default)]
@@ -43,27 +46,43 @@ struct State {
     /// The system gave no thread when one was last asked for.
     saturated: bool,
     running: usize,
-    next_name: usize,
     /// Threads that host coroutines, for sharing when there are no more threads to be had.
     hosts: Vec<&'static Home>,
 }
 
 static POOL: OnceLock<IoPool> = OnceLock::new();
+static UNLIMITED: OnceLock<IoPool> = OnceLock::new();
+static NEXT_NAME: AtomicUsize = AtomicUsize::new(1);
 
 /// The IO pool, made at the first call. Its threads come with the work.
 pub(crate) fn io_pool() -> &'static IoPool {
-    POOL.get_or_init(|| {
+    POOL.get_or_init(|| IoPool::new(RUNNING))
+}
+
+/// The threads for views of the IO dispatcher, which have limits of their own beyond its 64, as in Kotlin.
+pub(crate) fn unlimited_io_pool() -> &'static IoPool {
+    UNLIMITED.get_or_init(|| IoPool::new(usize::MAX))
+}
+
+impl IoPool {
+    fn new(limit: usize) -> Self {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        IoPool {
+        Self {
             sender,
             receiver,
             state: Mutex::default(),
             may_run: Condvar::new(),
+            limit,
         }
-    })
-}
+    }
 
-impl IoPool {
+    /// Whether the calling thread is one of its threads.
+    pub(crate) fn is_here(&'static self) -> bool {
+        crate::task::current::home()
+            .and_then(|home| Worker::of(home).io.get())
+            .is_some_and(|pool| std::ptr::eq(pool, self))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,9 +103,9 @@ impl IoPool {
             return Ok(());
         }
         state.threads += 1;
-        state.next_name += 1;
-        let name = format!("switchback-io-{}", state.next_name);
         drop(state);
+        let number = NEXT_NAME.fetch_add(1, Ordering::Relaxed);
+        let name = format!("switchback-io-{number}");
         let started = std::thread::Builder::new().name(name).spawn(|| self.work());
         let mut state = self.state();
         state.saturated = started.is_err();
@@ -115,6 +134,7 @@ impl IoPool {
         let home = thread::here().home();
         home.local.loops.set(1);
         let worker = Worker::of(home);
+        worker.io.set(Some(self));
         self.start_running();
         loop {
             worker.run(|task| task.is_null());
@@ -183,7 +203,7 @@ impl IoPool {
 
     fn start_running(&self) {
         let mut state = self.state();
-        while state.running >= RUNNING {
+        while state.running >= self.limit {
             state = self
                 .may_run
                 .wait(state)
@@ -203,12 +223,12 @@ fn share(state: &State) {
     let fewest = state
         .hosts
         .iter()
-        .min_by_key(|home| home.hosted.load(std::sync::atomic::Ordering::Relaxed));
+        .min_by_key(|home| home.hosted.load(Ordering::Relaxed));
     if let Some(home) = fewest {
         home.notify();
     }
 }
 
 fn is_host(home: &Home) -> bool {
-    home.hosted.load(std::sync::atomic::Ordering::Relaxed) > 0
+    home.hosted.load(Ordering::Relaxed) > 0
 }

@@ -1,8 +1,11 @@
 //! Layer 5: threads that run coroutines.
 //!
 //! - [`thread`] gives a thread its home when it first suspends, and takes it away when it ends.
-//! - [`worker`] is what every thread that hosts coroutines does: the loop, the start of a coroutine, its end.
-//! - [`hooks`] is what few coroutines need around a resumption.
+//! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
+//! - [`running`] is how it starts and resumes them on stacks.
+//! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
+//! - [`nested`] runs coroutines in place, inside the call that starts or resumes them.
+//! - [`single`] is a thread with an event loop of its own.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
 //! - [`search`] is how an idle worker of that pool finds work.
 //! - [`io`] is the pool that grows with the threads that block.
@@ -11,8 +14,12 @@
 pub(crate) mod gate;
 mod hooks;
 pub(crate) mod io;
+pub(crate) mod limit;
+pub(crate) mod nested;
 pub(crate) mod pool;
+mod running;
 mod search;
+pub(crate) mod single;
 pub(crate) mod thread;
 pub(crate) mod worker;
 

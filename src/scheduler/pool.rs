@@ -4,6 +4,7 @@
 //! What other threads launch goes into one shared queue. A started coroutine stays (R1), so where it starts decides for
 //! its life: a worker that is about to start one while it hosts many more than another hands it over.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
 use crate::context::{Refused, Unstarted};
+use crate::scheduler::gate::Gate;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Fresh, thread};
 use crate::task::current;
@@ -28,6 +30,8 @@ pub(crate) struct Pool {
     pub(super) idle: AtomicU32,
     /// One worker looks for work at a time.
     pub(super) searching: AtomicBool,
+    /// What lets a pool end that somebody owns; the default one never does.
+    gate: Option<Gate>,
 }
 
 /// What the others may touch of a worker.
@@ -64,19 +68,33 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
     let mut seats = None;
     let pool = DEFAULT.get_or_init(|| {
         let deques: Vec<Deque<Fresh>> = (0..default_size()).map(|_| Deque::new_fifo()).collect();
-        let pool = Pool::new(&deques);
+        let pool = Pool::new(&deques, None);
         seats = Some(deques);
         Some(pool)
     });
     let (Some(pool), Some(deques)) = (pool.as_ref(), seats) else {
         return pool.as_ref();
     };
-    pool.start(deques);
+    if let Err(error) = pool.start("switchback-default", deques) {
+        // One worker less, whose queue stays empty.
+        crate::task::report::tell(&format!("a worker thread could not be started: {error}"));
+    }
     Some(pool)
 }
 
+/// A pool of so many threads that somebody owns. Its few words are never freed, since its homes point to them.
+pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> {
+    let deques: Vec<Deque<Fresh>> = (0..threads).map(|_| Deque::new_fifo()).collect();
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(&deques, Some(Gate::new()))));
+    let started = pool.start(name, deques);
+    if started.is_err() {
+        pool.shut();
+    }
+    started.map(|()| pool)
+}
+
 impl Pool {
-    fn new(deques: &[Deque<Fresh>]) -> Self {
+    fn new(deques: &[Deque<Fresh>], gate: Option<Gate>) -> Self {
         let seat = |deque: &Deque<Fresh>| Seat {
             stealer: deque.stealer(),
             taken: AtomicU32::new(0),
@@ -87,11 +105,13 @@ impl Pool {
             seats: deques.iter().map(seat).collect(),
             idle: AtomicU32::new(0),
             searching: AtomicBool::new(false),
+            gate,
         }
     }
 
-    /// Starts the threads. One that cannot be started is one worker less; its queue stays empty.
-    fn start(&'static self, deques: Vec<Deque<Fresh>>) {
+    /// Starts the threads, all that can be started. The error is the last of those that could not.
+    fn start(&'static self, name: &str, deques: Vec<Deque<Fresh>>) -> io::Result<()> {
+        let mut outcome = Ok(());
         for (index, deque) in deques.into_iter().enumerate() {
             let work = move || {
                 self.work(Member {
@@ -100,13 +120,12 @@ impl Pool {
                     deque,
                 })
             };
-            let name = format!("switchback-default-{index}");
+            let name = format!("{name}-{index}");
             if let Err(error) = std::thread::Builder::new().name(name).spawn(work) {
-                crate::task::report::tell(&format!(
-                    "a worker thread could not be started: {error}"
-                ));
+                outcome = Err(error);
             }
         }
+        outcome
     }
 
     /// What a worker thread does.
@@ -118,11 +137,36 @@ impl Pool {
         home.local.loops.set(1);
         let worker = Worker::of(home);
         *worker.member.borrow_mut() = Some(member);
-        worker.run(|_| false);
+        worker.run(|popped| popped.is_null() && self.is_over(home));
+        *worker.member.borrow_mut() = None;
+        home.local.loops.set(0);
+    }
+
+    /// Takes no more coroutines; the threads end when those that it has have ended.
+    pub(crate) fn shut(&self) {
+        if let Some(gate) = &self.gate {
+            gate.shut();
+            self.homes().for_each(Home::notify);
+        }
+    }
+
+    /// Whether the pool was shut, nothing is on its way, and this worker hosts nothing.
+    fn is_over(&self, home: &Home) -> bool {
+        let drained = self.gate.as_ref().is_some_and(Gate::is_drained);
+        drained && home.hosted.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the calling thread is one of its workers.
+    pub(crate) fn is_here(&'static self) -> bool {
+        self.worker_here().is_some()
     }
 
     /// Queues a coroutine.
     pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
+        let unstarted = match &self.gate {
+            Some(gate) => gate.enter(unstarted)?,
+            None => unstarted,
+        };
         let fresh = Fresh::new(unstarted);
         if let Some(worker) = self.worker_here() {
             let member = worker.member.borrow();
@@ -185,6 +229,20 @@ impl Member {
                 .injected
                 .steal_batch_with_limit_and_pop(&self.deque, 16)
         })
+    }
+
+    /// A coroutine that the pool's gate has counted starts here.
+    pub(crate) fn arrived(&self) {
+        let last = self.pool.gate.as_ref().is_some_and(Gate::arrived);
+        if last {
+            // The others may have waited for this before they end.
+            self.pool.homes().for_each(Home::notify);
+        }
+    }
+
+    /// Whether this worker has nothing left to do in a pool that was shut.
+    pub(crate) fn is_over(&self, home: &Home) -> bool {
+        self.pool.is_over(home)
     }
 
     pub(crate) fn has_injected(&self) -> bool {

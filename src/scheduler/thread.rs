@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::driver::Driver;
+use crate::scheduler::nested;
 use crate::scheduler::worker::{self, Worker};
 use crate::task::cell::{BARE, allocate_bare};
 use crate::task::current;
@@ -39,6 +40,7 @@ fn settle() -> &'static Home {
     home.local.thread_task.set(task.as_ptr());
     home.local.current.set(task.as_ptr());
     home.local.pump.set(Some(worker::pump));
+    home.local.nest.set(Some(nested::resume_unconfined));
     home.local
         .driver
         .set(Box::into_raw(Box::new(Driver::new())).cast_const().cast());
@@ -65,15 +67,25 @@ fn bare_task(home: &'static Home) -> NonNull<Task> {
         place: Location::caller(),
     }));
     // SAFETY: just allocated.
-    unsafe { task.as_ref() }.set_home(home);
+    unsafe { task.as_ref() }.set_home(home, false);
     task
 }
 
 /// Runs when the thread ends: gives back what `settle` took.
 fn leave(home: &'static Home) {
-    if home.hosted.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+    let hosted = home.hosted.load(std::sync::atomic::Ordering::Relaxed);
+    let closed = match &*Worker::of(home).open.borrow() {
+        // Of an event loop that its host has forgotten.
+        Some(open) => home.local.ready.is_empty() && open.gate.close(),
+        None => true,
+    };
+    if hosted > 0 || !closed {
         // R3: the stacks of started coroutines must not outlive their thread.
-        crate::task::report::tell("a thread ended while coroutines lived on it");
+        crate::task::report::tell(&format!(
+            "the thread {:?} ended while {hosted} coroutines lived on it; an EventLoop that hosts coroutines must be \
+             dropped, not forgotten",
+            std::thread::current().name().unwrap_or("without a name")
+        ));
         std::process::abort();
     }
     let worker = home.local.worker.get().cast::<Worker>().cast_mut();

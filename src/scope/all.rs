@@ -132,6 +132,7 @@ impl Countdown {
 }
 
 /// Waits until all have succeeded, or one has not; then its error is returned.
+#[track_caller]
 fn wait_for_all(here: &Here, jobs: &[&Job], place: &'static Location<'static>) -> Result<()> {
     refuse_in_closed_frames()?;
     here.mark(&AWAIT_ALL, place);

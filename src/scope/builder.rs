@@ -32,6 +32,13 @@ pub enum CoroutineStart {
     /// When somebody starts, joins or awaits it. Until then its job is New, and its scope waits for it: one that is never
     /// started must be cancelled. Cancelled while it is New, it completes at once and never runs.
     Lazy,
+    /// When it is launched, and it starts even if it is cancelled before: up to its first suspending call, which returns
+    /// the cancellation. For what must not be skipped, as the release of something that was handed over. Only a scope that
+    /// takes no more coroutines refuses it.
+    Atomic,
+    /// At once, in the call that launches it, up to its first suspension; from then on as any other. In place only on a
+    /// thread of its own dispatcher, and not while that thread is panicking; elsewhere this is an ordinary start.
+    Undispatched,
 }
 
 impl<'scope, 'env> Builder<'scope, 'env> {

@@ -136,6 +136,7 @@ impl<T> Deferred<'_, T> {
 }
 
 /// Waits until a job has succeeded: what `await_` does before it takes the value.
+#[track_caller]
 pub(crate) fn wait_for_success(task: &Task, place: &'static Location<'static>) -> Result<()> {
     let here = thread::here();
     here.check()?;

@@ -64,6 +64,7 @@ where
 }
 
 /// `with_context`, called at `place`.
+#[track_caller]
 pub(crate) fn in_context<'env, T, F>(
     place: &'static Location<'static>,
     context: CoroutineContext,
@@ -133,6 +134,7 @@ where
 }
 
 /// Takes the value, or tells why there is none.
+#[track_caller]
 fn outcome<T>(here: &Here, task: &TaskRef) -> Result<T> {
     use std::sync::atomic::Ordering;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -9,6 +10,7 @@ use crate::context::CoroutineContext;
 use crate::error::{Error, Result};
 use crate::job::children::{self, Attached};
 use crate::job::state::{ANSWERS, BARE, CANCELLING, COROUTINE, DEFERRED, FAILED, STARTED};
+use crate::scheduler::nested;
 use crate::scope::builder::CoroutineStart;
 use crate::scope::scope::Scope;
 use crate::scope::verdict;
@@ -17,7 +19,7 @@ use crate::task::finish;
 use crate::task::home::stray_id;
 use crate::task::start::{self, dispatch};
 use crate::task::{
-    Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed, report,
+    ATOMIC, Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed, report,
 };
 
 /// Bit of `Task::flags`: the body ended by a panic.
@@ -29,6 +31,9 @@ pub(crate) struct Order {
     pub(crate) place: &'static Location<'static>,
     pub(crate) kind: u32,
     pub(crate) context: Option<CoroutineContext>,
+    pub(crate) start: CoroutineStart,
+    /// The closure is not `Send`: the coroutine starts on the calling thread, which hosts coroutines.
+    pub(crate) local: bool,
 }
 
 impl Order {
@@ -38,14 +43,16 @@ impl Order {
             place,
             kind: COROUTINE | ANSWERS | STARTED,
             context: None,
+            start: CoroutineStart::Default,
+            local: false,
         }
     }
 
     /// When the coroutine is sent to its dispatcher.
     pub(crate) fn starting(mut self, start: CoroutineStart) -> Self {
-        match start {
-            CoroutineStart::Default => {}
-            CoroutineStart::Lazy => self.kind &= !STARTED,
+        self.start = start;
+        if start == CoroutineStart::Lazy {
+            self.kind &= !STARTED;
         }
         self
     }
@@ -167,10 +174,24 @@ where
         None => handle.inherit_context(parent),
         Some(context) => give_context(&handle, parent, &context),
     }
+    if order.start == CoroutineStart::Atomic {
+        handle.flags.set(handle.flags.get() | ATOMIC);
+    }
+    let dispatch = if order.local {
+        on_this_thread
+    } else {
+        dispatch
+    };
     // SAFETY: new, not linked; it is detached when it completes.
     match unsafe { children::attach(&parent.job, &handle.job) } {
-        Attached::Active if order.kind & STARTED == 0 => {}
-        Attached::Active => dispatch(task),
+        Attached::Active if order.start == CoroutineStart::Default => dispatch(task),
+        Attached::Active => match order.start {
+            CoroutineStart::Lazy => {}
+            CoroutineStart::Undispatched if nested::may_start_here(&handle) => {
+                nested::start_here(&handle);
+            }
+            _ => dispatch(task),
+        },
         Attached::Cancelled => {
             complain_if_failed(parent, order.place);
             // A lazy one is New no more: it goes to a worker that drops it.
@@ -196,6 +217,17 @@ where
         }
     }
     handle
+}
+
+/// Queues a coroutine on the calling thread, which hosts coroutines.
+fn on_this_thread(task: NonNull<Task>) {
+    let home = current::home().expect("a thread that hosts coroutines has a home");
+    // From here on nobody sends it to another thread.
+    // SAFETY: this thread has the only right to the task.
+    unsafe { task.as_ref() }.set_home(home, false);
+    // SAFETY: as above, and it owns the home.
+    unsafe { home.push_ready(task.as_ptr()) };
+    home.call_host();
 }
 
 /// The parent's context with some elements replaced.

@@ -5,6 +5,7 @@
 //! - [`launch`] makes a coroutine and runs its body; [`builder`] is the long form.
 //! - [`frame`] is a scope whose body runs in the caller's frame: `coroutine_scope` and its kin in [`functions`],
 //!   [`timeout`], and [`run_blocking`].
+//! - [`event_loop`] is a loop that a host drives; [`local`] launches on the calling thread what is not `Send`.
 //! - [`hop`] runs a block on another dispatcher.
 //! - [`job`] and [`deferred`] are the handles, [`completable`] a value without a coroutine, [`all`] waits for many;
 //!   [`completion`] has the handlers; [`dump`] prints the tree.
@@ -18,12 +19,14 @@ pub(crate) mod completable;
 pub(crate) mod completion;
 pub(crate) mod deferred;
 pub(crate) mod dump;
+pub(crate) mod event_loop;
 pub(crate) mod frame;
 pub(crate) mod functions;
 pub(crate) mod hop;
 pub(crate) mod job;
 pub(crate) mod job_context;
 pub(crate) mod launch;
+pub(crate) mod local;
 pub(crate) mod owned;
 pub(crate) mod run_blocking;
 #[allow(clippy::module_inception)]

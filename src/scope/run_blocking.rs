@@ -1,16 +1,15 @@
 //! `run_blocking`: from a plain thread into coroutines, and back when they have ended.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::context::{CoroutineContext, Dispatcher};
-use crate::dispatchers::{default_elements, on_loop};
+use crate::dispatchers::{default_elements, open_loop};
 use crate::error::Result;
 use crate::job::state::SCOPE;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::thread;
-use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::{OpenLoop, Worker};
 use crate::scope::frame::{Frame, Plan};
 use crate::scope::hop::in_context;
 use crate::scope::scope::Scope;
@@ -106,6 +105,7 @@ where
 }
 
 /// Runs the body on the calling thread's loop, which is made if there is none.
+#[track_caller]
 pub(crate) fn block_on_loop<'env, T>(
     context: CoroutineContext,
     place: &'static Location<'static>,
@@ -126,19 +126,17 @@ pub(crate) fn block_on_loop<'env, T>(
         );
         return open(here, outer.merged(&context), place).run(body, || ());
     }
-    let running = worker.gate.borrow().clone();
-    if let Some(gate) = running {
-        let context = CoroutineContext::from(on_loop(gate)).merged(&context);
+    let running = worker.open.borrow().clone();
+    if let Some(running) = running {
+        let context = CoroutineContext::from(running.dispatcher).merged(&context);
         return open(here, context, place).run(body, || ());
     }
-    let gate = Arc::new(LoopGate::new(home));
-    let context = CoroutineContext::from(on_loop(gate.clone())).merged(&context);
-    home.local.loops.set(home.local.loops.get() + 1);
-    *worker.gate.borrow_mut() = Some(gate.clone());
+    let gate = begin_loop(home);
+    let context = CoroutineContext::from(gate.dispatcher.clone()).merged(&context);
     // The panic of a body is held back until the loop has ended: nothing is switched to while a thread unwinds (R5).
     let frame = open(here, context, place);
     let ended = catch_unwind(AssertUnwindSafe(|| frame.run(body, || ())));
-    end_loop(home, worker, &gate);
+    end_loop(home, &gate);
     match ended {
         Ok(result) => result,
         Err(panic) => resume_unwind(panic),
@@ -157,18 +155,35 @@ fn open(here: Here, context: CoroutineContext, place: &'static Location<'static>
     )
 }
 
+/// Opens a loop on the calling thread, which has none.
+pub(crate) fn begin_loop(home: &'static Home) -> OpenLoop {
+    let open = open_loop(LoopGate::new(home));
+    home.local.loops.set(home.local.loops.get() + 1);
+    *Worker::of(home).open.borrow_mut() = Some(open.clone());
+    open
+}
+
 /// Runs what still lives on the loop, then closes its gate (R3).
-fn end_loop(home: &'static Home, worker: &'static Worker, gate: &LoopGate) {
+pub(crate) fn end_loop(home: &'static Home, open: &OpenLoop) {
+    let worker = Worker::of(home);
     loop {
         worker.run_dry();
-        let hosts_nothing = home.hosted.load(Ordering::Relaxed) == 0;
-        if hosts_nothing && home.local.ready.is_empty() && gate.close() {
-            break;
+        if end_loop_if_idle(home, open) {
+            return;
         }
         if home.local.ready.is_empty() {
             worker.sleep(None);
         }
     }
-    *worker.gate.borrow_mut() = None;
-    home.local.loops.set(home.local.loops.get() - 1);
+}
+
+/// Closes the gate of a loop on which nothing lives. False if something does.
+pub(crate) fn end_loop_if_idle(home: &'static Home, open: &OpenLoop) -> bool {
+    let hosts_nothing = home.hosted.load(Ordering::Relaxed) == 0;
+    let ends = hosts_nothing && home.local.ready.is_empty() && open.gate.close();
+    if ends {
+        *Worker::of(home).open.borrow_mut() = None;
+        home.local.loops.set(home.local.loops.get() - 1);
+    }
+    ends
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::context::CoroutineContext;
 use crate::continuation::{self, Continuation};
+use crate::coroutine;
 use crate::driver::Driver;
 use crate::driver::clock::deadline_after;
 use crate::driver::delay::Timer;
@@ -16,7 +17,7 @@ use crate::task::label::Label;
 use crate::task::wait::refuse_in_closed_frames;
 use crate::task::waiter::Waiter;
 use crate::task::word::Woken;
-use crate::task::{Task, TaskRef};
+use crate::task::{Task, TaskRef, current};
 
 static DELAY: Label = Label("delay");
 static CONTINUATION: Label = Label("suspend_coroutine");
@@ -130,6 +131,7 @@ pub fn await_cancellation<T>() -> Result<T> {
 /// # }
 /// ```
 #[inline(always)]
+#[track_caller]
 pub fn yield_() -> Result<()> {
     let here = thread::here();
     here.check()?;
@@ -153,6 +155,7 @@ pub fn yield_() -> Result<()> {
 ///
 /// Only a cancellation.
 #[inline]
+#[track_caller]
 pub fn ensure_active() -> Result<()> {
     match thread::here_if_settled() {
         Some(here) => here.check(),
@@ -166,6 +169,49 @@ pub fn ensure_active() -> Result<()> {
 #[must_use]
 pub fn is_active() -> bool {
     thread::here_if_settled().is_none_or(|here| !here.is_cancelled())
+}
+
+/// Runs code that needs a large stack, as deep recursion or a foreign library, on the big stack of the worker's thread
+/// instead of the coroutine's own.
+///
+/// The thread is busy meanwhile. For calls that wait for long, [`Dispatchers::io`](crate::Dispatchers::io) is the place.
+///
+/// # Suspension
+///
+/// Never suspends, and nothing inside can: a suspending call that must wait returns an `Err`, and a scope that is opened
+/// inside launches nothing.
+///
+/// # Panics
+///
+/// A panic of the code goes on in the caller.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// fn depth(of: u64) -> u64 {
+///     let frame = std::hint::black_box([of; 64]);
+///     if of == 0 { 0 } else { depth(frame[63] - 1) + 1 }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// run_blocking(|s| {
+///     // With a stack of 64 KiB this recursion would overflow.
+///     let job = s.builder().stack_size(64 * 1024).async_(|_| Ok(blocking(|| depth(1000))));
+///     assert_eq!(job.await_()?, 1000);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub fn blocking<R>(code: impl FnOnce() -> R) -> R {
+    let header = thread::here_if_settled().and_then(|here| here.task().stack.get());
+    let Some(header) = header.filter(|_| !current::is_closed()) else {
+        return code();
+    };
+    // SAFETY: the running coroutine stands on that stack; a closed frame does not suspend.
+    let done = current::closed(|| unsafe { coroutine::on_parent_stack(header, code) });
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The job whose body runs: that of the coroutine, or of the innermost scope function in it. `None` on a plain thread

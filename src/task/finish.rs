@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::job::children::{self, Detached, Ended};
 use crate::job::joiner;
 use crate::job::state::{
-    ANSWERS, BODY_DONE, CANCELLING, CLOSED, COROUTINE, DEFERRED, FAILED, STARTED, SUCCEEDED,
+    ANSWERS, BODY_DONE, CANCELLING, CLOSED, COROUTINE, DEFERRED, FAILED, SCOPE, STARTED, SUCCEEDED,
     SUPERVISOR,
 };
 use crate::task::queue::Queue;
@@ -44,23 +44,44 @@ pub(crate) fn finalise(task: &Task) {
         let task = unsafe { &*at };
         cancel::pass_on_late_failure(task);
         report_if_root(task);
-        conclude(task);
-        match leave_parent(task) {
+        let ready = conclude(task);
+        tell_host(task);
+        let next = if task.state().has(SCOPE) {
+            // The frame that waits for it keeps the block, and must not find it among its children any more.
+            let next = leave_parent(task);
+            waiter::hand_back(&ready);
+            next
+        } else {
+            waiter::hand_back(&ready);
+            leave_parent(task)
+        };
+        match next {
             Some(parent) => at = parent,
             None => return,
         }
     }
 }
 
-/// Publishes the outcome and tells those who wait for it.
-fn conclude(task: &Task) {
+/// A host may wait in its loop for the end of a job that lived there, and ends elsewhere, with its last child.
+fn tell_host(task: &Task) {
+    if let Some(home) = task.home()
+        && home.has_host()
+        && !current::home().is_some_and(|here| std::ptr::eq(here, home))
+    {
+        home.notify();
+    }
+}
+
+/// Publishes the outcome and calls the handlers. Those who wait for it are claimed, and have yet to be handed back.
+#[must_use]
+fn conclude(task: &Task) -> Queue {
     let ready = Queue::new();
     let handlers = complete(task, &ready);
     // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
     if let Some(handlers) = handlers {
         run_handlers(task, handlers);
     }
-    waiter::hand_back(&ready);
+    ready
 }
 
 /// Completes a coroutine that was cancelled while it was New. It stays in the tree until [`leave`].
@@ -70,7 +91,8 @@ pub(crate) fn complete_early(task: &Task) {
         task.job
             .set_relaxed_order(&guard, STARTED | BODY_DONE | CLOSED);
     }
-    conclude(task);
+    let ready = conclude(task);
+    waiter::hand_back(&ready);
 }
 
 /// Takes a job out of the tree that has completed early, and gives back its own count.

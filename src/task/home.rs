@@ -7,22 +7,28 @@
 //! The *local* half belongs to the thread that the home is given to, and only that thread touches it.
 
 use std::cell::Cell;
+use std::fmt;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::task::Task;
 use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
 use crate::task::sleep::SleepWord;
+use crate::task::{Task, current, report};
 
 /// Runs the thread's loop until the thread's own task has been taken from the queue.
 pub(crate) type Pump = unsafe fn(&'static Home, *const Task);
 
+/// Runs a task of the calling thread in place, if that is possible, else queues it.
+pub(crate) type Nest = unsafe fn(&'static Home, *const Task);
+
+/// What a host is called by.
+pub(crate) type HostCall = Arc<dyn Fn() + Send + Sync>;
+
 /// What other threads may touch of a thread, and beside it what they may not.
 #[repr(C, align(128))]
-#[derive(Debug)]
 pub(crate) struct Home {
     inbox: Inbox<Task>,
     pub(crate) sleep: SleepWord,
@@ -31,6 +37,9 @@ pub(crate) struct Home {
     pub(crate) hosted: AtomicU32,
     /// Free for the scheduler that owns the thread: how much unstarted work it was handed.
     pub(crate) handed: AtomicU32,
+    /// A host drives this thread's loop, and wants to be called when there is something to run.
+    has_host: AtomicBool,
+    host: Mutex<Option<HostCall>>,
     pub(crate) local: Local,
 }
 
@@ -47,6 +56,9 @@ pub(crate) struct Local {
     /// The thread's own task, which has a word but no stack.
     pub(crate) thread_task: Cell<*const Task>,
     pub(crate) pump: Cell<Option<Pump>>,
+    pub(crate) nest: Cell<Option<Nest>>,
+    /// The thread is inside its loop.
+    pub(crate) turning: Cell<bool>,
     /// How many loops and workers run on this thread: 0 on a plain thread, which only parks.
     pub(crate) loops: Cell<u32>,
     /// What the driver keeps for this thread; its type is the driver's own affair.
@@ -56,7 +68,17 @@ pub(crate) struct Local {
     ids: Cell<(u64, u64)>,
 }
 
-// SAFETY: the shared half is made of atomics; `local` is touched by the owner thread alone, which every access states.
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home")
+            .field("inbox", &self.inbox)
+            .field("sleep", &self.sleep)
+            .field("hosted", &self.hosted)
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the shared half is made of atomics and a mutex; `local` is touched by the owner thread alone, which every access states.
 unsafe impl Sync for Home {}
 // SAFETY: as above: a home changes its owner only through the pool, whose mutex orders the two.
 unsafe impl Send for Home {}
@@ -68,10 +90,7 @@ const ID_BLOCK: u64 = 1024;
 impl Home {
     /// Takes a home from the pool, or makes one.
     pub(crate) fn obtain() -> &'static Home {
-        let pooled = FREE
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .pop();
+        let pooled = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         pooled.unwrap_or_else(|| {
             Box::leak(Box::new(Home {
                 inbox: Inbox::new(),
@@ -79,12 +98,16 @@ impl Home {
                 event: AtomicI32::new(-1),
                 hosted: AtomicU32::new(0),
                 handed: AtomicU32::new(0),
+                has_host: AtomicBool::new(false),
+                host: Mutex::new(None),
                 local: Local {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
                     loop_task: Cell::new(ptr::null()),
                     thread_task: Cell::new(ptr::null()),
                     pump: Cell::new(None),
+                    nest: Cell::new(None),
+                    turning: Cell::new(false),
                     loops: Cell::new(0),
                     driver: Cell::new(ptr::null()),
                     worker: Cell::new(ptr::null()),
@@ -100,11 +123,12 @@ impl Home {
         self.local.loop_task.set(ptr::null());
         self.local.thread_task.set(ptr::null());
         self.local.pump.set(None);
+        self.local.nest.set(None);
         self.local.loops.set(0);
         self.local.driver.set(ptr::null());
         self.local.worker.set(ptr::null());
         FREE.lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
             .push(self);
     }
 
@@ -126,6 +150,45 @@ impl Home {
         if self.sleep.notify() {
             self.ring();
         }
+        if self.has_host() {
+            self.ask_host();
+        }
+    }
+
+    /// Whether a host drives this thread's loop.
+    #[inline]
+    pub(crate) fn has_host(&self) -> bool {
+        self.has_host.load(Ordering::Acquire)
+    }
+
+    /// Owner: something is ready. If the thread is not inside its loop, whoever drives that is told.
+    #[inline]
+    pub(crate) fn call_host(&self) {
+        if self.has_host.load(Ordering::Relaxed) && !self.local.turning.get() {
+            self.ask_host();
+        }
+    }
+
+    #[cold]
+    fn ask_host(&self) {
+        let host = self.host.lock();
+        let call = host.unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(call) = call
+            && let Err(panic) = current::closed(|| call())
+        {
+            report::handler_panicked("the wake callback of an event loop", panic);
+        }
+    }
+
+    /// Says whether a host drives this thread's loop, and what it wants to be called by when there is something to run and
+    /// nobody inside the loop to do it.
+    pub(crate) fn set_host(&self, is_there: bool, call: Option<HostCall>) {
+        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *host, call);
+        self.has_host.store(is_there, Ordering::Release);
+        drop(host);
+        // Outside the lock: it is the user's.
+        drop(old);
     }
 
     #[cold]

@@ -71,12 +71,15 @@ pub(crate) const CANCEL_HANDLER: u32 = 4;
 
 /// Bit of `Task::flags`, which only the owner thread touches: a cancellation was reported through `Read` or `Write`.
 pub(crate) const IO_CANCELLED: u32 = 2;
+/// Bit of `Task::flags`: the coroutine is started even if it is cancelled before.
+pub(crate) const ATOMIC: u32 = 4;
 
 /// The header of a task block.
 #[repr(C)]
 pub(crate) struct Task {
     pub(crate) job: JobNode,
     pub(crate) word: Word,
+    /// Tagged with `UNCONFINED`.
     home: AtomicPtr<Home>,
     pub(crate) stack: Cell<Option<NonNull<Header>>>,
     /// The innermost job whose body this task runs now: itself, or that of a scope function.
@@ -148,6 +151,14 @@ pub(crate) struct Birth {
     pub(crate) place: &'static Location<'static>,
 }
 
+/// Tag of a task's home: a resumption on its own thread runs it in place.
+const UNCONFINED: usize = 1;
+
+#[inline(always)]
+fn untagged(home: *mut Home) -> *const Home {
+    home.map_addr(|address| address & !UNCONFINED)
+}
+
 impl Linked for Task {
     #[inline(always)]
     fn link(&self) -> &AtomicPtr<Task> {
@@ -199,13 +210,24 @@ impl Task {
     #[inline(always)]
     pub(crate) fn home(&self) -> Option<&'static Home> {
         // SAFETY: homes are never freed.
-        unsafe { self.home.load(Ordering::Acquire).as_ref() }
+        unsafe { untagged(self.home.load(Ordering::Acquire)).as_ref() }
+    }
+
+    /// Whether a resumption on its own thread runs it in place. Asked by that thread.
+    #[inline(always)]
+    pub(crate) fn is_unconfined(&self) -> bool {
+        self.home.load(Ordering::Relaxed).addr() & UNCONFINED != 0
     }
 
     #[inline]
-    pub(crate) fn set_home(&self, home: &'static Home) {
-        self.home
-            .store(ptr::from_ref(home).cast_mut(), Ordering::Release);
+    pub(crate) fn set_home(&self, home: &'static Home, unconfined: bool) {
+        let tag = if unconfined { UNCONFINED } else { 0 };
+        self.home.store(
+            ptr::from_ref(home)
+                .cast_mut()
+                .map_addr(|address| address | tag),
+            Ordering::Release,
+        );
     }
 
     /// The innermost job whose body this task runs; `None` on a plain thread outside any scope.

@@ -1,10 +1,12 @@
 //! Where failures go that nobody awaits, and what else the runtime has to tell.
 
 use std::any::Any;
+use std::panic::Location;
 use std::sync::{PoisonError, RwLock};
 
 use crate::context::CoroutineExceptionHandler;
 use crate::error::Error;
+use crate::job::state::COROUTINE;
 use crate::task::{Task, current};
 
 type Hook = Box<dyn Fn(&str) + Send + Sync>;
@@ -47,15 +49,37 @@ pub(crate) fn uncaught(task: &Task, error: &Error) {
 }
 
 fn tell_uncaught(task: &Task, error: &Error) {
-    let name = task
-        .elements()
-        .and_then(|e| e.name())
-        .map_or("", |name| name.as_str());
+    let name = name_of(task);
     tell(&format!(
         "uncaught failure in coroutine '{name}#{}' (launched at {}): {error:?}",
         task.id,
         task.birthplace()
     ));
+}
+
+/// A coroutine that does not end although it is cancelled.
+#[cold]
+pub(crate) fn ignores_cancellation(task: &Task, refused: u32, place: &Location<'_>) {
+    let name = name_of(task);
+    let who = if task.state().has(COROUTINE) {
+        format!(
+            "coroutine '{name}#{}' (launched at {})",
+            task.id,
+            task.birthplace()
+        )
+    } else {
+        "a body on a plain thread".to_owned()
+    };
+    tell(&format!(
+        "{who} ignores its cancellation: {refused} suspending calls have returned it, the last one at {place}; a loop \
+         that goes on after an error has to end when `is_active()` is false"
+    ));
+}
+
+fn name_of(task: &Task) -> &str {
+    task.elements()
+        .and_then(|e| e.name())
+        .map_or("", |name| name.as_str())
 }
 
 /// A handler that panicked.

@@ -7,7 +7,7 @@
 
 use std::ptr::NonNull;
 
-use crate::context::{Dispatcher, Unstarted};
+use crate::context::{Dispatcher, Refused, Unstarted};
 use crate::error::Error;
 use crate::task::{Task, cancel, current, finish, report};
 
@@ -17,21 +17,22 @@ pub(crate) fn dispatch(task: NonNull<Task>) {
     // SAFETY: the coroutine's own count keeps it until it has run.
     let dispatcher = dispatcher_of(unsafe { task.as_ref() });
     if let Err(refused) = dispatcher.dispatch(Unstarted::new(task.cast())) {
-        let error = Error::msg(format!("{dispatcher:?} takes no more coroutines"));
-        // SAFETY: given back, so not started.
-        let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
-        refuse_failed(task, &error);
+        refuse(refused, dispatcher);
     }
 }
 
+/// Fails a coroutine that its dispatcher does not take.
 #[cold]
-fn refuse_failed(task: &Task, error: &Error) {
-    cancel::fail(task, error);
-    drop_body(task);
-    finish::end_body(task);
+pub(crate) fn refuse(refused: Refused, dispatcher: &Dispatcher) {
+    let error = Error::msg(format!("{dispatcher:?} takes no more coroutines"));
+    // SAFETY: given back, so not started.
+    let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
+    // The context, and the dispatcher in it, may go with the task.
+    cancel::fail(task, &error);
+    discard(task);
 }
 
-fn dispatcher_of(task: &Task) -> &Dispatcher {
+pub(crate) fn dispatcher_of(task: &Task) -> &Dispatcher {
     let elements = task.elements();
     let dispatcher = elements.and_then(crate::context::Elements::dispatcher);
     dispatcher.expect("every root context has a dispatcher")

@@ -17,7 +17,12 @@ use crate::error::{Error, Result};
 use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::word::{Generation, Phase, Withdrawal, Woken};
-use crate::task::{Task, cancel, current, installed};
+use crate::task::{Task, cancel, current, installed, report};
+
+/// The bits of `Task::flags` from this one on count the suspending calls that were refused because the job is cancelled.
+const REFUSALS_SHIFT: u32 = 16;
+/// After so many the user is told.
+const REFUSALS_TOLD: u32 = 1000;
 
 /// Who runs now, and where.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +73,7 @@ impl Here {
 
     /// The check that every suspending call begins with.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             Err(self.cancelled())
@@ -78,10 +84,26 @@ impl Here {
 
     /// The error that a cancelled coroutine's suspending calls return.
     #[cold]
+    #[track_caller]
     pub(crate) fn cancelled(&self) -> Error {
         match self.job() {
-            Some(job) => cancel::cancellation_of(job),
+            Some(job) => {
+                self.count_refusal(job, Location::caller());
+                cancel::cancellation_of(job)
+            }
             None => Error::cancelled(),
+        }
+    }
+
+    /// A coroutine that goes on and on after its cancellation is told of, once for each job that it keeps alive so.
+    fn count_refusal(&self, job: &Task, place: &'static Location<'static>) {
+        let flags = job.flags.get();
+        let refused = flags >> REFUSALS_SHIFT;
+        if refused < REFUSALS_TOLD {
+            job.flags.set(flags + (1 << REFUSALS_SHIFT));
+        }
+        if refused + 1 == REFUSALS_TOLD {
+            report::ignores_cancellation(self.task(), REFUSALS_TOLD, place);
         }
     }
 

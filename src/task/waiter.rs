@@ -82,8 +82,16 @@ pub(crate) fn hand_back(chain: &Queue) {
         };
         let home = task.home().expect("only a started task can be claimed");
         if here.is_some_and(|here| std::ptr::eq(here, home)) {
+            if task.is_unconfined()
+                && let Some(nest) = home.local.nest.get()
+            {
+                // SAFETY: this thread owns the home, and the task was claimed by us.
+                unsafe { nest(home, task) };
+                continue;
+            }
             // SAFETY: this thread owns the home, and the task was claimed by us.
             unsafe { home.push_ready(task) };
+            home.call_host();
             continue;
         }
         let (oldest, mut newest) = (first, first);

@@ -1,0 +1,259 @@
+//! How a worker starts and resumes tasks on stacks.
+//!
+//! A coroutine that ends gives its stack to the next one that has not started, if nothing that has started is ready:
+//! so a hundred thousand short coroutines run on a few stacks without a switch between them.
+
+use std::ptr::NonNull;
+
+use crate::context::{Dispatcher, Elements};
+use crate::coroutine::{self, Header};
+use crate::error::Error;
+use crate::job::state::CANCELLING;
+use crate::scheduler::hooks::{self, HOOK_LIMITED};
+use crate::scheduler::worker::Worker;
+use crate::stack::overflow::Message;
+use crate::stack::{Stack, StackCache, StackSize};
+use crate::task::{ATOMIC, Task, cancel, report, start};
+
+/// How many coroutines may run on one stack one after another before the loop has its turn.
+const LONGEST_CHAIN: u32 = 64;
+
+impl Worker {
+    /// Resumes or starts one task.
+    #[inline(always)]
+    pub(super) fn step(&self, task: &Task) {
+        match task.stack.get() {
+            Some(header) => self.resume(task, header),
+            None => self.start(task),
+        }
+    }
+
+    #[inline(always)]
+    fn resume(&self, task: &Task, header: NonNull<Header>) {
+        // SAFETY: the stack is in use, by this thread.
+        if unsafe { coroutine::hooks(header) } != 0 {
+            self.resume_hooked(task, header);
+        } else {
+            self.switch_to(task, header);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn resume_hooked(&self, task: &Task, header: NonNull<Header>) {
+        let limited = hooks::limited(task);
+        if let Some(dispatcher) = &limited
+            && !hooks::admit(task, dispatcher)
+        {
+            return;
+        }
+        hooks::before(task, header);
+        self.switch_to(task, header);
+        if let Some(dispatcher) = &limited {
+            hooks::leave(dispatcher);
+        }
+    }
+
+    /// Runs a started task until it suspends or ends.
+    #[inline(always)]
+    fn switch_to(&self, task: &Task, header: NonNull<Header>) {
+        self.home.local.current.set(task);
+        // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
+        let ended = unsafe { coroutine::resume(header) };
+        self.home.local.current.set(self.home.local.loop_task.get());
+        if ended {
+            self.reclaim(header);
+        // SAFETY: the stack is in use, by this thread.
+        } else if unsafe { coroutine::hooks(header) } != 0 {
+            hooks::after(header);
+        }
+    }
+
+    #[inline]
+    fn reclaim(&self, header: NonNull<Header>) {
+        // SAFETY: its body has returned; the header is not used after.
+        let stack = unsafe { coroutine::reclaim(header) };
+        self.with_stacks(|stacks| stacks.put(stack));
+    }
+
+    #[inline(always)]
+    pub(super) fn with_stacks<R>(&self, work: impl FnOnce(&mut StackCache) -> R) -> R {
+        // SAFETY: only this thread comes here, and `work` (a take, a put, a trim) runs no foreign code.
+        work(unsafe { &mut *self.stacks.get() })
+    }
+
+    /// Starts a coroutine that has not run, unless it was cancelled before.
+    #[inline]
+    fn start(&self, task: &Task) {
+        self.leave_gate(task);
+        if is_limited(task) {
+            self.start_limited(task);
+        } else {
+            self.start_admitted(task, 0);
+        }
+    }
+
+    #[cold]
+    fn start_limited(&self, task: &Task) {
+        let Some(dispatcher) = hooks::limited(task) else {
+            return;
+        };
+        if hooks::admit(task, &dispatcher) {
+            // Nobody else runs on its stack after it: the slot is its own.
+            self.start_admitted(task, LONGEST_CHAIN);
+            hooks::leave(&dispatcher);
+        }
+    }
+
+    /// Starts a coroutine on a stack. `chain` says how many have run on that stack before.
+    #[inline]
+    pub(super) fn start_admitted(&self, task: &Task, chain: u32) {
+        if !may_start(task) {
+            start::discard(task);
+            return;
+        }
+        match self.stack_for(task) {
+            Ok(stack) => self.start_on(task, stack, chain),
+            Err(error) => {
+                cancel::fail(task, &error);
+                start::discard(task);
+            }
+        }
+    }
+
+    #[inline]
+    fn start_on(&self, task: &Task, stack: Stack, chain: u32) {
+        // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
+        let header = unsafe { coroutine::create(stack, std::ptr::from_ref(task).cast(), body) };
+        self.adopt(task, header);
+        self.chain.set(chain);
+        self.switch_to(task, header);
+    }
+
+    /// Ties a task to this thread, for life.
+    #[inline]
+    fn adopt(&self, task: &Task, header: NonNull<Header>) {
+        let dispatcher = task.elements().and_then(Elements::dispatcher);
+        let unconfined = dispatcher.is_some_and(Dispatcher::is_unconfined);
+        if dispatcher.is_some_and(Dispatcher::is_limited) {
+            // SAFETY: the stack is the task's, on this thread.
+            unsafe { coroutine::set_hook(header, HOOK_LIMITED, true) };
+        }
+        task.set_home(self.home, unconfined);
+        task.stack.set(Some(header));
+        self.home.count_hosted(1);
+    }
+
+    #[inline]
+    fn wanted_size(task: &Task) -> StackSize {
+        let elements = task.elements();
+        let bytes = match elements.and_then(Elements::stack) {
+            Some(bytes) => bytes.0,
+            None => elements
+                .and_then(Elements::dispatcher)
+                .map_or(StackSize::DEFAULT.bytes(), Dispatcher::stack_bytes),
+        };
+        StackSize::new(bytes)
+    }
+
+    #[inline]
+    fn stack_for(&self, task: &Task) -> Result<Stack, Error> {
+        self.with_stacks(|stacks| stacks.take(Self::wanted_size(task)))
+            .map_err(Error::new)
+    }
+
+    /// The next coroutine that may run on the stack of one that has just ended.
+    #[inline]
+    fn next_on(&self, header: NonNull<Header>) -> Option<&Task> {
+        let chain = self.chain.get() + 1;
+        if chain >= LONGEST_CHAIN {
+            return None;
+        }
+        self.chain.set(chain);
+        if self.home.local.ready.is_empty() && self.has_seat() {
+            self.take_fresh();
+        }
+        // SAFETY: a queued task is alive.
+        let next = unsafe { self.home.local.ready.first().as_ref() }?;
+        let fits = next.stack.get().is_none()
+            && !std::ptr::eq(next, self.home.local.thread_task.get())
+            && may_start(next)
+            && !is_limited(next)
+            // SAFETY: the coroutine on this header is the caller.
+            && Self::wanted_size(next) == unsafe { coroutine::stack_size(header) };
+        if !fits {
+            return None;
+        }
+        self.home.local.ready.pop();
+        self.leave_gate(next);
+        Some(next)
+    }
+}
+
+#[inline]
+fn is_limited(task: &Task) -> bool {
+    task.elements()
+        .and_then(Elements::dispatcher)
+        .is_some_and(Dispatcher::is_limited)
+}
+
+/// Whether a coroutine that has not run is to run: it was not cancelled, or is started all the same.
+#[inline]
+fn may_start(task: &Task) -> bool {
+    !task.state().has(CANCELLING) || task.flags.get() & ATOMIC != 0
+}
+
+/// Tells who overflowed. Runs in the signal handler: it reads memory and nothing else.
+pub(super) fn describe(top: *mut u8, message: &mut Message) {
+    // SAFETY: a guard is hit by the coroutine that runs on the slot, and its header stands at the top.
+    let task = unsafe { &*coroutine::header_of(top) }.task().cast::<Task>();
+    // SAFETY: that coroutine is a live task.
+    let Some(task) = (unsafe { task.as_ref() }) else {
+        return;
+    };
+    message.push("'");
+    if let Some(name) = task.elements().and_then(Elements::name) {
+        message.push(name.as_str());
+    }
+    message.push("#");
+    message.push_number(task.id);
+    message.push("'");
+}
+
+/// What runs at the base of every coroutine's stack: one task after another.
+///
+/// # Safety
+///
+/// Called by the switch, with the header of the stack that it runs on.
+unsafe fn body(header: NonNull<Header>) {
+    let guard = AbortOnUnwind;
+    loop {
+        // SAFETY: the header stands as long as the stack runs.
+        let task: *const Task = unsafe { header.as_ref() }.task().cast();
+        // SAFETY: started once, by the worker that has the right to it.
+        let task = unsafe { &*task };
+        let home = task.home().expect("a started task has a home");
+        // SAFETY: as above. The block may be gone when it returns.
+        unsafe { (task.vtable.run)(task) };
+        home.count_hosted(-1);
+        let worker = Worker::of(home);
+        let Some(next) = worker.next_on(header) else {
+            break;
+        };
+        // SAFETY: the header stands as long as the stack runs.
+        unsafe { header.as_ref() }.set_task(std::ptr::from_ref(next).cast());
+        worker.adopt(next, header);
+        home.local.current.set(next);
+    }
+    std::mem::forget(guard);
+}
+
+/// R2, R3: nothing may unwind through the base of a coroutine.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        report::tell("a panic reached the base of a coroutine");
+        std::process::abort();
+    }
+}
