@@ -33,6 +33,10 @@
 //! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
 //! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`].
 //!
+//! - Drive: [`EventLoop`], for programs that have a main loop already.
+//! - Test: [`testing::run_test`], on a virtual clock.
+//! - Coming from Kotlin: [the table of names and differences](coming_from_kotlin).
+//!
 //! # What holds
 //!
 //! - A started coroutine never changes its thread: what is not `Send` may live across a suspension.
@@ -73,6 +77,9 @@ pub mod net;
 pub mod testing;
 
 pub mod prelude;
+
+#[doc = include_str!("guide/coming_from_kotlin.md")]
+pub mod coming_from_kotlin {}
 
 pub use context::{
     CoroutineContext, CoroutineExceptionHandler, CoroutineName, Dispatcher, Element, StackBytes,
