@@ -35,6 +35,17 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     /// Queues the coroutine for a thread of this dispatcher.
     fn dispatch(&self, task: Unstarted) -> Result<(), Refused>;
 
+    /// The thread on which a family of coroutines had best start that never run at the same time, as a number for
+    /// [`dispatch_to`](Dispatch::dispatch_to).
+    fn choose_lane(&self) -> usize {
+        0
+    }
+
+    /// Queues the coroutine for one thread of this dispatcher, if it knows its threads apart.
+    fn dispatch_to(&self, _lane: usize, task: Unstarted) -> Result<(), Refused> {
+        self.dispatch(task)
+    }
+
     /// The size of stack that coroutines get here unless they ask for another.
     fn stack_bytes(&self) -> usize;
 
@@ -60,8 +71,8 @@ pub(crate) trait Admission: fmt::Debug + Send + Sync {
     /// thread with a slot when its turn has come.
     fn admit(&self, task: Unstarted) -> Option<Unstarted>;
 
-    /// Gives a slot back.
-    fn leave(&self);
+    /// Gives a slot back: its holder has suspended, or ended.
+    fn leave(&self, ended: bool);
 
     /// How many there are.
     fn parallelism(&self) -> usize;
@@ -95,6 +106,14 @@ impl Dispatcher {
     #[inline]
     pub(crate) fn dispatch(&self, task: Unstarted) -> Result<(), Refused> {
         self.dispatch.dispatch(task)
+    }
+
+    pub(crate) fn choose_lane(&self) -> usize {
+        self.dispatch.choose_lane()
+    }
+
+    pub(crate) fn dispatch_to(&self, lane: usize, task: Unstarted) -> Result<(), Refused> {
+        self.dispatch.dispatch_to(lane, task)
     }
 
     #[inline]

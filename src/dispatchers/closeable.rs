@@ -153,6 +153,14 @@ impl Dispatch for FixedPool {
         self.pool.dispatch(task)
     }
 
+    fn choose_lane(&self) -> usize {
+        self.pool.choose_lane()
+    }
+
+    fn dispatch_to(&self, lane: usize, task: Unstarted) -> std::result::Result<(), Refused> {
+        self.pool.dispatch_to(lane, task)
+    }
+
     fn stack_bytes(&self) -> usize {
         StackSize::DEFAULT.bytes()
     }

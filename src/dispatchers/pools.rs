@@ -18,6 +18,17 @@ impl Dispatch for Default {
         }
     }
 
+    fn choose_lane(&self) -> usize {
+        default_pool().map_or(0, Pool::choose_lane)
+    }
+
+    fn dispatch_to(&self, lane: usize, task: Unstarted) -> Result<(), Refused> {
+        match default_pool() {
+            Some(pool) => pool.dispatch_to(lane, task),
+            None => Err(Refused(task)),
+        }
+    }
+
     fn stack_bytes(&self) -> usize {
         StackSize::DEFAULT.bytes()
     }

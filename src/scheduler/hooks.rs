@@ -33,10 +33,10 @@ pub(crate) fn admit(task: &Task, dispatcher: &Dispatcher) -> bool {
         .is_some()
 }
 
-/// The task has suspended or ended.
-pub(crate) fn leave(dispatcher: &Dispatcher) {
+/// The task has suspended, or ended.
+pub(crate) fn leave(dispatcher: &Dispatcher, ended: bool) {
     if let Some(admission) = dispatcher.admission() {
-        admission.leave();
+        admission.leave(ended);
     }
 }
 

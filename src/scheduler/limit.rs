@@ -6,6 +6,9 @@
 //! in, first out. A slot that is given back passes to the first of the queue, which is sent to its thread as its holder.
 //!
 //! A view of a view has a slot in both: its own first, then the outer one's.
+//!
+//! The coroutines of a view of 1 never run at the same time, so they all start on one thread, where they wake each other
+//! without a system call. That thread is chosen anew when none of them is left.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +30,9 @@ pub(crate) struct Limit {
 struct State {
     running: usize,
     waiting: VecDeque<Fresh>,
+    /// Coroutines that were sent to the threads and have not ended.
+    alive: usize,
+    lane: usize,
 }
 
 impl Limit {
@@ -49,7 +55,7 @@ impl Limit {
         };
         let sent = self.send(task);
         if sent.is_err() {
-            self.leave();
+            self.leave(true);
         }
         sent
     }
@@ -71,9 +77,25 @@ impl Limit {
         match header.home() {
             // SAFETY: claimed, in no queue, and it lives there.
             Some(home) => unsafe { home.send_chain(task.as_ptr(), task.as_ptr()) },
-            None => return self.threads().dispatch(Unstarted::new(task.cast())),
+            None => return self.send_to_start(Unstarted::new(task.cast())),
         }
         Ok(())
+    }
+
+    fn send_to_start(&self, task: Unstarted) -> Result<(), Refused> {
+        let threads = self.threads();
+        let mut state = self.state();
+        state.alive += 1;
+        if self.limit > 1 {
+            drop(state);
+            return threads.dispatch(task);
+        }
+        if state.alive == 1 {
+            state.lane = threads.choose_lane();
+        }
+        let lane = state.lane;
+        drop(state);
+        threads.dispatch_to(lane, task)
     }
 }
 
@@ -89,12 +111,15 @@ impl Admission for Limit {
         self.pass(task)
     }
 
-    fn leave(&self) {
+    fn leave(&self, ended: bool) {
         if let Some(outer) = self.base.admission() {
-            outer.leave();
+            outer.leave(ended);
         }
+        let mut ended = ended;
         loop {
             let mut state = self.state();
+            // One that was never sent, as a local one, was not counted.
+            state.alive = state.alive.saturating_sub(usize::from(ended));
             let Some(next) = state.waiting.pop_front() else {
                 state.running -= 1;
                 return;
@@ -107,8 +132,9 @@ impl Admission for Limit {
                 return;
             };
             start::refuse(refused, self.threads());
+            ended = true;
             if let Some(outer) = self.base.admission() {
-                outer.leave();
+                outer.leave(true);
             }
         }
     }

@@ -65,7 +65,9 @@ impl Worker {
     fn step_alone(&self, task: &Task) {
         match task.stack.get() {
             Some(_) => self.step(task),
-            None => self.start_admitted(task, ALONE),
+            None => {
+                self.start_admitted(task, ALONE);
+            }
         }
     }
 }
@@ -100,7 +102,9 @@ pub(crate) fn may_start_here(task: &Task) -> bool {
 pub(crate) fn start_here(task: &Task) {
     let home = current::home().expect("a thread that may start a coroutine has a home");
     let worker = Worker::of(home);
-    worker.around(|| worker.start_admitted(task, ALONE));
+    worker.around(|| {
+        worker.start_admitted(task, ALONE);
+    });
 }
 
 /// Starts an unconfined coroutine: in place on a loop or a worker, on the default dispatcher from any other thread.

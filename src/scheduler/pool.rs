@@ -13,10 +13,10 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
 
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::gate::Gate;
-use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, thread};
-use crate::task::current;
 use crate::task::home::Home;
+use crate::task::{Task, current};
 
 /// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
 const SLACK: u32 = 8;
@@ -109,7 +109,8 @@ impl Pool {
         }
     }
 
-    /// Starts the threads, all that can be started. The error is the last of those that could not.
+    /// Starts the threads, all that can be started, and waits until they can be sent to. The error is the last of those
+    /// that could not.
     fn start(&'static self, name: &str, deques: Vec<Deque<Fresh>>) -> io::Result<()> {
         let mut outcome = Ok(());
         for (index, deque) in deques.into_iter().enumerate() {
@@ -121,8 +122,11 @@ impl Pool {
                 })
             };
             let name = format!("{name}-{index}");
-            if let Err(error) = std::thread::Builder::new().name(name).spawn(work) {
-                outcome = Err(error);
+            match std::thread::Builder::new().name(name).spawn(work) {
+                Ok(_) => {
+                    self.seats[index].home.wait();
+                }
+                Err(error) => outcome = Err(error),
             }
         }
         outcome
@@ -180,6 +184,40 @@ impl Pool {
         fence(Ordering::SeqCst);
         if self.idle.load(Ordering::Relaxed) > 0 && !self.searching.load(Ordering::Relaxed) {
             self.wake_one();
+        }
+        Ok(())
+    }
+
+    /// The worker that hosts least, as a number for [`dispatch_to`](Pool::dispatch_to).
+    pub(crate) fn choose_lane(&self) -> usize {
+        let homes = self.seats.iter().map(|seat| seat.home.get().copied());
+        let loads = homes
+            .enumerate()
+            .filter_map(|(index, home)| Some((load(home?), index)));
+        loads.min().map_or(0, |(_, index)| index)
+    }
+
+    /// Queues a coroutine for one worker, from which nobody takes it.
+    pub(crate) fn dispatch_to(
+        &'static self,
+        lane: usize,
+        unstarted: Unstarted,
+    ) -> Result<(), Refused> {
+        let Some(&home) = self.seats.get(lane).and_then(|seat| seat.home.get()) else {
+            // Its thread could not be started.
+            return self.dispatch(unstarted);
+        };
+        let unstarted = match &self.gate {
+            Some(gate) => gate.enter(unstarted)?,
+            None => unstarted,
+        };
+        let task: *const Task = unstarted.into_inner().cast().as_ptr();
+        if current::home().is_some_and(|here| std::ptr::eq(here, home)) {
+            // SAFETY: this thread owns the home, and has the only right to the task.
+            unsafe { home.push_ready(task) };
+        } else {
+            // SAFETY: the task has not started, and this is the only right to it.
+            unsafe { hand_over(home, task) };
         }
         Ok(())
     }
@@ -269,6 +307,20 @@ impl Member {
         let theirs = load(lightest);
         (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
     }
+}
+
+/// Sends a coroutine to a worker, counted until it starts there.
+///
+/// # Safety
+///
+/// The caller has the only right to the task, which has not started.
+pub(super) unsafe fn hand_over(home: &'static Home, task: *const Task) {
+    home.handed.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the caller has the only right to it.
+    let flags = unsafe { &(*task).flags };
+    flags.set(flags.get() | HANDED);
+    // SAFETY: as above.
+    unsafe { home.send_chain(task, task) };
 }
 
 fn load(home: &Home) -> u32 {

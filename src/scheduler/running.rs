@@ -48,15 +48,15 @@ impl Worker {
             return;
         }
         hooks::before(task, header);
-        self.switch_to(task, header);
+        let ended = self.switch_to(task, header);
         if let Some(dispatcher) = &limited {
-            hooks::leave(dispatcher);
+            hooks::leave(dispatcher, ended);
         }
     }
 
-    /// Runs a started task until it suspends or ends.
+    /// Runs a started task until it suspends (false) or ends (true).
     #[inline(always)]
-    fn switch_to(&self, task: &Task, header: NonNull<Header>) {
+    fn switch_to(&self, task: &Task, header: NonNull<Header>) -> bool {
         self.home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
         let ended = unsafe { coroutine::resume(header) };
@@ -67,6 +67,7 @@ impl Worker {
         } else if unsafe { coroutine::hooks(header) } != 0 {
             hooks::after(header);
         }
+        ended
     }
 
     #[inline]
@@ -100,34 +101,35 @@ impl Worker {
         };
         if hooks::admit(task, &dispatcher) {
             // Nobody else runs on its stack after it: the slot is its own.
-            self.start_admitted(task, LONGEST_CHAIN);
-            hooks::leave(&dispatcher);
+            let ended = self.start_admitted(task, LONGEST_CHAIN);
+            hooks::leave(&dispatcher, ended);
         }
     }
 
-    /// Starts a coroutine on a stack. `chain` says how many have run on that stack before.
+    /// Starts a coroutine on a stack. `chain` says how many have run on that stack before. True if it has ended.
     #[inline]
-    pub(super) fn start_admitted(&self, task: &Task, chain: u32) {
+    pub(super) fn start_admitted(&self, task: &Task, chain: u32) -> bool {
         if !may_start(task) {
             start::discard(task);
-            return;
+            return true;
         }
         match self.stack_for(task) {
             Ok(stack) => self.start_on(task, stack, chain),
             Err(error) => {
                 cancel::fail(task, &error);
                 start::discard(task);
+                true
             }
         }
     }
 
     #[inline]
-    fn start_on(&self, task: &Task, stack: Stack, chain: u32) {
+    fn start_on(&self, task: &Task, stack: Stack, chain: u32) -> bool {
         // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
         let header = unsafe { coroutine::create(stack, std::ptr::from_ref(task).cast(), body) };
         self.adopt(task, header);
         self.chain.set(chain);
-        self.switch_to(task, header);
+        self.switch_to(task, header)
     }
 
     /// Ties a task to this thread, for life.

@@ -15,7 +15,7 @@ use crate::driver::clock::deadline_after;
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
-use crate::scheduler::pool::Member;
+use crate::scheduler::pool::{self, Member};
 use crate::scheduler::running;
 use crate::stack::StackCache;
 use crate::stack::overflow;
@@ -34,7 +34,7 @@ const LEAST_NAP: Duration = Duration::from_millis(1);
 /// Bit of `Task::flags`: the task was sent to an event loop from another thread and is counted by its gate.
 pub(crate) const GATED: u32 = 1 << 8;
 /// Bit of `Task::flags`: the task was handed to this worker by another one, which counted it.
-const HANDED: u32 = 1 << 9;
+pub(super) const HANDED: u32 = 1 << 9;
 /// Bit of `Task::flags`: the task has been admitted by the view that it belongs to.
 pub(crate) const SLOT: u32 = 1 << 12;
 
@@ -184,14 +184,8 @@ impl Worker {
             .as_ref()
             .and_then(|member| member.lighter(self.home));
         match target {
-            Some(other) => {
-                other.handed.fetch_add(1, Ordering::Relaxed);
-                // SAFETY: the task has not started, and this is the only right to it.
-                let flags = unsafe { &(*task).flags };
-                flags.set(flags.get() | HANDED);
-                // SAFETY: as above.
-                unsafe { other.send_chain(task, task) };
-            }
+            // SAFETY: the task has not started, and this is the only right to it.
+            Some(other) => unsafe { pool::hand_over(other, task) },
             // SAFETY: as above.
             None => unsafe { self.home.push_ready(task) },
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use switchback::new_fixed_thread_pool_context;
 use switchback::prelude::*;
 
-use crate::Log;
+use crate::{Log, thread_name};
 
 /// Counts those that run at the same time.
 #[derive(Default)]
@@ -114,6 +114,25 @@ fn a_view_of_one_interleaves_at_suspensions_in_the_order_of_arrival() {
         log.taken(),
         ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]
     );
+}
+
+#[test]
+fn the_coroutines_of_a_view_of_one_live_on_one_thread_at_a_time() {
+    let view = Dispatchers::default().limited_parallelism(1);
+    let threads = Log::default();
+    with_context(view, |s| {
+        for _ in 0..50 {
+            s.launch(|_| {
+                threads.say(thread_name());
+                yield_()
+            });
+        }
+        Ok(())
+    })
+    .unwrap();
+    let mut names = threads.taken();
+    names.dedup();
+    assert_eq!(names.len(), 1, "{names:?}");
 }
 
 #[test]
