@@ -198,3 +198,46 @@ fn the_runtime_works_without_free_descriptors() {
     assert!(text(&output).contains("sum=23"), "{}", text(&output));
     assert!(output.status.success(), "{}", text(&output));
 }
+
+#[test]
+fn a_forgotten_event_loop_on_which_coroutines_live_aborts_at_the_end_of_its_thread() {
+    let name = "a_forgotten_event_loop_on_which_coroutines_live_aborts_at_the_end_of_its_thread";
+    if in_child(name) {
+        let thread = std::thread::Builder::new().name("forgetful host".to_owned());
+        let ended = thread.spawn(|| {
+            let host = switchback::EventLoop::new().unwrap();
+            let scope = CoroutineScope::new(host.dispatcher());
+            scope.launch(|_| delay(ms(100_000)));
+            host.run_until_idle();
+            std::mem::forget(host);
+        });
+        let _ = ended.unwrap().join();
+        unreachable!("the stack of a started coroutine must not outlive its thread");
+    }
+    let output = in_a_child(name);
+    let text = text(&output);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
+    assert!(
+        text.contains("\"forgetful host\" ended while 1 coroutines lived"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_forgotten_event_loop_without_coroutines_harms_nobody() {
+    let name = "a_forgotten_event_loop_without_coroutines_harms_nobody";
+    if in_child(name) {
+        std::thread::spawn(|| {
+            let host = switchback::EventLoop::new().unwrap();
+            let scope = CoroutineScope::new(host.dispatcher());
+            scope.launch(|_| ());
+            host.run_until_idle();
+            std::mem::forget(host);
+        })
+        .join()
+        .unwrap();
+        return;
+    }
+    let output = in_a_child(name);
+    assert!(output.status.success(), "{}", text(&output));
+}
