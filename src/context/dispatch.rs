@@ -145,6 +145,10 @@ impl Dispatcher {
 
     /// Whether a coroutine of this dispatcher is sent to a thread to be started: false only for
     /// [`Dispatchers::unconfined`](crate::Dispatchers::unconfined), which starts it in place.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_dispatch_needed(&self) -> bool {
         !self.unconfined

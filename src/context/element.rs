@@ -109,12 +109,20 @@ pub struct CoroutineName(Arc<str>);
 
 impl CoroutineName {
     /// A name.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(Arc::from(name.as_ref()))
     }
 
     /// The text.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -41,6 +41,10 @@ pub struct CoroutineExceptionHandler(Arc<Handle>);
 
 impl CoroutineExceptionHandler {
     /// A handler that calls `handle` with the context of the failed root, and its failure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn new(handle: impl Fn(&CoroutineContext, &Error) + Send + Sync + 'static) -> Self {
         Self(Arc::new(handle))

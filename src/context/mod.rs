@@ -85,12 +85,20 @@ impl Elements {
 
 impl CoroutineContext {
     /// The context without any element.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub const fn empty() -> Self {
         Self { inner: None }
     }
 
     /// The element of type `E`, if there is one.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn get<E: Element>(&self) -> Option<&E> {
         let elements = self.inner.as_deref()?;
@@ -112,6 +120,10 @@ impl CoroutineContext {
     }
 
     /// The context without the element of type `E`.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn minus<E: Element>(mut self) -> Self {
         if let Some(inner) = &mut self.inner {
@@ -131,6 +143,10 @@ impl CoroutineContext {
     }
 
     /// How many elements there are.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn len(&self) -> usize {
         self.inner.as_deref().map_or(0, |e| {
@@ -142,12 +158,20 @@ impl CoroutineContext {
     }
 
     /// Whether there is no element at all.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// This context with the elements of `right`, which win.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn merged(mut self, right: &CoroutineContext) -> Self {
         let Some(from) = right.inner.as_ref() else {
@@ -209,6 +233,10 @@ impl<E: Element> From<E> for CoroutineContext {
 
 impl CoroutineContext {
     /// The context with one element of the user's own.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///

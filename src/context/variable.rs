@@ -35,6 +35,10 @@ pub struct ThreadLocalElement<T: 'static> {
 
 impl<T: Clone + Send + Sync + 'static> ThreadLocalElement<T> {
     /// The variable `key` is `value` while a coroutine of the context runs.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn new(key: &'static LocalKey<RefCell<T>>, value: T) -> Self {
         Self { key, value }

@@ -41,6 +41,10 @@ unsafe impl<T: Send> Sync for Continuation<T> {}
 
 impl<T> Continuation<T> {
     /// Resumes the coroutine with a value.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn resume(self, value: T) {
         self.resume_with(Ok(value));
     }
@@ -57,12 +61,20 @@ impl<T> Continuation<T> {
     }
 
     /// Whether the coroutine still waits for this continuation.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.task.word.is_waiting(self.generation)
     }
 
     /// Whether the wait was ended by a cancellation that the coroutine has not met yet.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.task.word.is_cancelled(self.generation)

@@ -30,6 +30,10 @@ enum Threads {
 /// Starts a thread of that name, with an event loop: coroutines run there one after another, in the order in which they
 /// were sent and resumed.
 ///
+/// # Suspension
+///
+/// Never suspends.
+///
 /// # Errors
 ///
 /// If the system gives no thread.
@@ -63,6 +67,10 @@ pub fn new_single_thread_context(name: impl Into<String>) -> Result<CloseableDis
 /// Starts so many threads, of that name with a number behind it, which share their work as those of
 /// [`Dispatchers::default`](crate::Dispatchers::default) do.
 ///
+/// # Suspension
+///
+/// Never suspends.
+///
 /// # Errors
 ///
 /// If the system does not give that many threads.
@@ -88,6 +96,10 @@ pub fn new_fixed_thread_pool_context(
 
 impl CloseableDispatcher {
     /// The dispatcher, for contexts; it does not keep the threads open.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn dispatcher(&self) -> Dispatcher {
         self.dispatcher.clone()

@@ -44,6 +44,10 @@ impl Dispatchers {
     /// For work that computes: as many threads as the machine has cores, at least two. Coroutines that have not started
     /// may be taken over by an idle worker.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Examples
     ///
     /// ```
@@ -103,6 +107,10 @@ impl Dispatchers {
     /// The loop of a user interface, or a game: the [`EventLoop`](crate::EventLoop) that was installed as the main one.
     ///
     /// While there is none, what is launched there fails with an error that says so.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn main() -> Dispatcher {
         main_loop::installed().unwrap_or_else(|| MAIN.clone())

@@ -51,6 +51,10 @@ impl TcpListener {
     ///
     /// The mode belongs to the socket, not to the descriptor: it changes for the clones of `listener` too.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// If the mode cannot be changed.
@@ -63,6 +67,10 @@ impl TcpListener {
 
     /// Gives the listener back to `std`, in blocking mode.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// If the mode cannot be changed.
@@ -73,6 +81,10 @@ impl TcpListener {
     }
 
     /// The address that it is bound to.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///
@@ -119,6 +131,10 @@ impl TcpListener {
 
     /// The time to live of the packets of accepted connections.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -128,6 +144,10 @@ impl TcpListener {
 
     /// Sets the time to live of the packets of accepted connections.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -136,6 +156,10 @@ impl TcpListener {
     }
 
     /// The error that the system has noted on the socket, which is cleared.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///

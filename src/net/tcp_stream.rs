@@ -141,6 +141,10 @@ impl TcpStream {
     ///
     /// The mode belongs to the connection, not to the descriptor: it changes for the clones of `stream` too.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// If the mode cannot be changed.
@@ -165,6 +169,10 @@ impl TcpStream {
 
     /// A second handle of the same connection, with a descriptor of its own.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// If there is no descriptor left.
@@ -174,6 +182,10 @@ impl TcpStream {
 
     /// The peer's address.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -182,6 +194,10 @@ impl TcpStream {
     }
 
     /// The address at this end.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///
@@ -228,6 +244,10 @@ impl TcpStream {
 
     /// Whether small packets are sent at once.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -236,6 +256,10 @@ impl TcpStream {
     }
 
     /// Sends small packets at once (`TCP_NODELAY`), or gathers them.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///
@@ -246,6 +270,10 @@ impl TcpStream {
 
     /// The time to live of packets.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -255,6 +283,10 @@ impl TcpStream {
 
     /// Sets the time to live of packets.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// The system's.
@@ -263,6 +295,10 @@ impl TcpStream {
     }
 
     /// The error that the system has noted on the socket, which is cleared.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///

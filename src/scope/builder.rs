@@ -51,27 +51,47 @@ impl<'scope, 'env> Builder<'scope, 'env> {
     }
 
     /// Adds elements to the context; they win over what was set before.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn context(mut self, context: impl Into<CoroutineContext>) -> Self {
         self.context = self.context + context.into();
         self
     }
 
     /// Names the coroutine, for logs and failure reports.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn name(self, name: impl AsRef<str>) -> Self {
         self.context(CoroutineName::new(name))
     }
 
     /// Sends the coroutine to another dispatcher.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn dispatcher(self, dispatcher: Dispatcher) -> Self {
         self.context(dispatcher)
     }
 
     /// Gives the coroutine a stack of at least so many bytes (rounded up to a power of two, no less than 64 KiB).
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn stack_size(self, bytes: usize) -> Self {
         self.context(StackBytes(bytes))
     }
 
     /// Says when the coroutine is sent to its dispatcher.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn start(mut self, start: CoroutineStart) -> Self {
         self.start = start;
         self
@@ -86,6 +106,10 @@ impl<'scope, 'env> Builder<'scope, 'env> {
     }
 
     /// Launches a coroutine, as [`Scope::launch`](crate::Scope::launch) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn launch<F, O>(self, body: F) -> Job
     where
@@ -104,6 +128,10 @@ impl<'scope, 'env> Builder<'scope, 'env> {
     }
 
     /// Launches a coroutine that gives a value, as [`Scope::async_`](crate::Scope::async_) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn async_<F, T>(self, body: F) -> Deferred<'scope, T>
     where
@@ -139,27 +167,47 @@ impl OwnedBuilder {
     }
 
     /// Adds elements, or another parent, to the context; they win over what was set before.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn context(mut self, context: impl Into<JobContext>) -> Self {
         self.context = self.context + context.into();
         self
     }
 
     /// Names the coroutine, for logs and failure reports.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn name(self, name: impl AsRef<str>) -> Self {
         self.context(CoroutineName::new(name))
     }
 
     /// Sends the coroutine to another dispatcher.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn dispatcher(self, dispatcher: Dispatcher) -> Self {
         self.context(dispatcher)
     }
 
     /// Gives the coroutine a stack of at least so many bytes (rounded up to a power of two, no less than 64 KiB).
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn stack_size(self, bytes: usize) -> Self {
         self.context(StackBytes(bytes))
     }
 
     /// Says when the coroutine is sent to its dispatcher.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn start(mut self, start: CoroutineStart) -> Self {
         self.start = start;
         self
@@ -179,6 +227,10 @@ impl OwnedBuilder {
     }
 
     /// Launches a coroutine, as [`CoroutineScope::launch`](crate::CoroutineScope::launch) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn launch<F, O>(self, body: F) -> Job
     where
@@ -197,6 +249,10 @@ impl OwnedBuilder {
     }
 
     /// Launches a coroutine that gives a value, as [`CoroutineScope::async_`](crate::CoroutineScope::async_) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn async_<F, T>(self, body: F) -> Deferred<'static, T>
     where

@@ -57,6 +57,10 @@ pub struct CompletableJob(Job);
 
 impl Job {
     /// A job made by hand, without a parent. The failure of a child fails it, and with it the other children.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[allow(clippy::new_ret_no_self)]
     #[must_use]
     #[track_caller]
@@ -65,6 +69,10 @@ impl Job {
     }
 
     /// A job made by hand, as a child of `parent`, which waits for it and is cancelled by its failure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     #[track_caller]
     pub fn by_hand_under(parent: &Job) -> CompletableJob {
@@ -78,6 +86,10 @@ pub struct SupervisorJob(());
 
 impl SupervisorJob {
     /// A supervisor made by hand, without a parent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///
@@ -99,6 +111,10 @@ impl SupervisorJob {
     }
 
     /// A supervisor made by hand, as a child of `parent`, which waits for it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     #[track_caller]
     pub fn under(parent: &Job) -> CompletableJob {

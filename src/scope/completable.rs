@@ -47,6 +47,10 @@ struct Inner<T> {
 
 impl<T> CompletableDeferred<T> {
     /// A value that nobody has brought yet, without a parent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
@@ -54,6 +58,10 @@ impl<T> CompletableDeferred<T> {
     }
 
     /// The same as a child of `parent`, which waits for it, cancels it with itself, and is cancelled by its failure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     #[track_caller]
     pub fn with_parent(parent: &Job) -> Self {
@@ -155,6 +163,10 @@ impl<T> CompletableDeferred<T> {
     }
 
     /// The job.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn job(&self) -> Job {
         Job::clone(&self.inner.job)
     }

@@ -44,6 +44,10 @@ impl Job {
     /// As [`invoke_on_completion`](Job::invoke_on_completion), but the handler is called already when the job begins to be
     /// cancelled or fails, on the thread that does it and before the cancelled coroutines run. At once if that has
     /// happened already; with `None` when the job completes without.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn invoke_on_cancelling(
         &self,
         handler: impl FnOnce(Option<&Error>) + Send + 'static,
@@ -93,6 +97,10 @@ pub struct CompletionHandle {
 
 impl CompletionHandle {
     /// The handler will not be called, unless it was already.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn dispose(self) {
         let Some(number) = self.number else { return };
         let taken = self.job.task().with_extras(|extras| {

@@ -130,6 +130,10 @@ impl<T> Deferred<'_, T> {
     }
 
     /// The job of the coroutine.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn job(&self) -> Job {
         self.job.clone()
     }

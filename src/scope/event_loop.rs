@@ -61,6 +61,10 @@ pub struct EventLoop {
 impl EventLoop {
     /// An event loop on the calling thread.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Errors
     ///
     /// If the thread has a loop already, or the caller is a coroutine.
@@ -81,12 +85,20 @@ impl EventLoop {
     }
 
     /// The dispatcher that sends coroutines to this loop.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn dispatcher(&self) -> Dispatcher {
         self.open.dispatcher.clone()
     }
 
     /// A handle for other threads.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn handle(&self) -> EventLoopHandle {
         EventLoopHandle {
@@ -95,6 +107,10 @@ impl EventLoop {
     }
 
     /// Makes this the loop of [`Dispatchers::main`](crate::Dispatchers::main), until it is dropped.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///
@@ -127,6 +143,10 @@ impl EventLoop {
     /// Runs what is ready, and what becomes ready meanwhile, until there is nothing: no coroutine, no timer that is due,
     /// no socket.
     ///
+    /// # Suspension
+    ///
+    /// Never waits; the coroutines that it runs suspend among themselves.
+    ///
     /// # Panics
     ///
     /// If it is called by a coroutine, or in a handler.
@@ -143,6 +163,10 @@ impl EventLoop {
     }
 
     /// Resumes or starts one coroutine. False if none is ready.
+    ///
+    /// # Suspension
+    ///
+    /// Never waits.
     ///
     /// # Panics
     ///
@@ -164,6 +188,10 @@ impl EventLoop {
     /// Sleeps until there is something to run, or `limit` is over, and then runs until idle. It also returns when a job that
     /// lived on this loop has ended on another thread, with its last child.
     ///
+    /// # Suspension
+    ///
+    /// Parks the thread while it sleeps. It is not cancellable.
+    ///
     /// # Panics
     ///
     /// As for [`run_until_idle`](EventLoop::run_until_idle).
@@ -179,6 +207,10 @@ impl EventLoop {
     }
 
     /// How long it is until the next timer of the loop is due; `None` if none is set. It may be early, never late.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn time_to_next(&self) -> Option<Duration> {
         Driver::of(self.home).time_to_next()
@@ -262,6 +294,10 @@ pub struct EventLoopHandle {
 
 impl EventLoopHandle {
     /// The dispatcher that sends coroutines to the loop.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn dispatcher(&self) -> Dispatcher {
         self.dispatcher.clone()

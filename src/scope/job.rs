@@ -44,18 +44,30 @@ impl Job {
     }
 
     /// Whether the job has started, and is neither cancelled nor complete.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.task.state().is_active()
     }
 
     /// Whether the job was cancelled or has failed; its cleanup may still run.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.task.state().is_cancelled()
     }
 
     /// Whether the job and all its children have ended.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_completed(&self) -> bool {
         self.task.state().is_completed()
@@ -73,6 +85,10 @@ impl Job {
     }
 
     /// As [`cancel`](Job::cancel), with a message that the cancelled coroutines see.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
         self.cancel_because(Error::cancelled_with(message));
     }
@@ -80,6 +96,10 @@ impl Job {
     /// As [`cancel`](Job::cancel), with a cause that the cancelled coroutines see: a cancellation as it is, any other error
     /// as the cause of one. It does not make the cancellation a failure; that is
     /// [`complete_exceptionally`](crate::CompletableJob::complete_exceptionally).
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///
@@ -197,6 +217,10 @@ impl Job {
     }
 
     /// The live children, in the order in which they were launched.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn children(&self) -> Vec<Job> {
         let mut list = Vec::new();
@@ -210,6 +234,10 @@ impl Job {
     }
 
     /// Cancels the children and all below them, but not this job.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_children(&self) {
         for child in self.children() {
             child.cancel();
@@ -217,6 +245,10 @@ impl Job {
     }
 
     /// As [`cancel_children`](Job::cancel_children), with a message that they see.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_children_with(&self, message: impl Into<Cow<'static, str>>) {
         let message = message.into();
         for child in self.children() {
@@ -225,6 +257,10 @@ impl Job {
     }
 
     /// The parent, while this job has not completed; `None` for a root.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn parent(&self) -> Option<Job> {
         let _guard = self.task.job.lock();
@@ -237,6 +273,10 @@ impl Job {
     }
 
     /// The name that the coroutine was given, while it has not completed.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.task.name()
@@ -244,6 +284,10 @@ impl Job {
 
     /// The failure, or the cancellation, that the job has ended with or is ending with. `None` while it is active, and
     /// after success.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn cause(&self) -> Option<Error> {
         cancel::outcome(&self.task)

@@ -33,24 +33,40 @@ pub struct JobContext {
 
 impl JobContext {
     /// The elements other than the Job.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn context(&self) -> &CoroutineContext {
         &self.context
     }
 
     /// The Job, if there is one.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn job(&self) -> Option<&Job> {
         self.job.as_ref()
     }
 
     /// How many elements there are, the Job included.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn len(&self) -> usize {
         self.context.len() + usize::from(self.job.is_some())
     }
 
     /// Whether there is no element at all.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

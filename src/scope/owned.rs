@@ -89,6 +89,10 @@ impl Drop for Owned {
 impl CoroutineScope {
     /// A scope with this context. Without a dispatcher in it the coroutines run on the default one; without a Job the
     /// scope makes one for itself, which fails with the first child that fails.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     #[track_caller]
     pub fn new(context: impl Into<JobContext>) -> Self {
@@ -154,6 +158,10 @@ impl CoroutineScope {
 
     /// The long form of `launch` and `async_`: with a name, a context, a dispatcher, a size of stack, another parent.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Examples
     ///
     /// ```
@@ -175,22 +183,38 @@ impl CoroutineScope {
     }
 
     /// The job of this scope.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn job(&self) -> Job {
         self.inner.job.clone()
     }
 
     /// The context that coroutines launched here inherit.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn context(&self) -> CoroutineContext {
         self.inner.context.clone()
     }
 
     /// Whether the scope's job is neither cancelled nor complete.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.inner.job.is_active()
     }
 
     /// Returns an `Err` with the cancellation if the scope's job is not active, as [`Job::ensure_active`] does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Errors
     ///
@@ -209,11 +233,19 @@ impl CoroutineScope {
     }
 
     /// As [`cancel`](CoroutineScope::cancel), with a message that the cancelled coroutines see.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
         self.inner.job.cancel_with(message);
     }
 
     /// As [`cancel`](CoroutineScope::cancel), with a cause, as [`Job::cancel_because`] does it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_because(&self, cause: impl Into<Error>) {
         self.inner.job.cancel_because(cause);
     }
@@ -270,11 +302,19 @@ impl GlobalScope {
     }
 
     /// The long form of `launch` and `async_`.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn builder(self) -> OwnedBuilder {
         Self::scope().builder()
     }
 
     /// Launches a coroutine, as [`CoroutineScope::launch`] does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn launch<F, O>(self, body: F) -> Job
     where
@@ -285,6 +325,10 @@ impl GlobalScope {
     }
 
     /// Launches a coroutine that gives a value, as [`CoroutineScope::async_`] does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[track_caller]
     pub fn async_<F, T>(self, body: F) -> Deferred<'static, T>
     where

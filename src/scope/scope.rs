@@ -142,6 +142,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 
     /// The long form of `launch` and `async_`: with a name, a context, a dispatcher, a size of stack.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Examples
     ///
     /// ```
@@ -160,16 +164,28 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 
     /// The job of this scope.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn job(&self) -> Job {
         Job::new(TaskRef::new(&self.task))
     }
 
     /// The context that coroutines launched here inherit.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn context(&self) -> CoroutineContext {
         self.task.context()
     }
 
     /// Whether this scope is neither cancelled nor complete.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.task.state().is_active()
@@ -188,11 +204,19 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 
     /// As [`cancel`](Scope::cancel), with a message that the cancelled coroutines see.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
         self.cancel_because(Error::cancelled_with(message));
     }
 
     /// As [`cancel`](Scope::cancel), with a cause, as [`Job::cancel_because`] does it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn cancel_because(&self, cause: impl Into<Error>) {
         cancel::cancel(&self.task, cancellation_for(&self.task, cause.into()));
     }

@@ -165,6 +165,10 @@ pub fn ensure_active() -> Result<()> {
 
 /// Whether the running coroutine, or the innermost scope in it, is not cancelled. True on a plain thread outside any
 /// scope.
+///
+/// # Suspension
+///
+/// Never suspends.
 #[inline]
 #[must_use]
 pub fn is_active() -> bool {
@@ -216,6 +220,10 @@ pub fn blocking<R>(code: impl FnOnce() -> R) -> R {
 
 /// The job whose body runs: that of the coroutine, or of the innermost scope function in it. `None` on a plain thread
 /// outside any scope.
+///
+/// # Suspension
+///
+/// Never suspends.
 #[must_use]
 pub fn current_job() -> Option<Job> {
     let here = thread::here_if_settled()?;
@@ -223,6 +231,10 @@ pub fn current_job() -> Option<Job> {
 }
 
 /// The context of the running coroutine. Empty on a plain thread outside any scope.
+///
+/// # Suspension
+///
+/// Never suspends.
 #[must_use]
 pub fn current_context() -> CoroutineContext {
     thread::here_if_settled()

@@ -2,6 +2,7 @@
 //!
 //! - [`layers`]: which module may import which; no circles.
 //! - [`unsafety`]: where `unsafe` may stand, and what must be said beside it.
+//! - [`docs`]: what the documentation of the public interface must tell.
 //! - [`hygiene`]: sizes of files, single homes of things, no leftovers.
 //!
 //! Every check is a function from sources to violations. It runs here on the real ones, and beside its definition on
@@ -9,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod docs;
 mod hygiene;
 mod layers;
 mod lexer;
@@ -82,4 +84,9 @@ fn no_file_names_a_place_on_somebodys_machine() {
     demand_none(hygiene::machine_paths(&source::with_extensions(&[
         "rs", "md", "toml", "txt",
     ])));
+}
+
+#[test]
+fn every_public_function_says_whether_it_suspends() {
+    demand_none(docs::silent_about_suspension(&source::rust()));
 }
