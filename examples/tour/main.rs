@@ -5,6 +5,8 @@
 //! ```
 //!
 //! Each file is one stop and can be read alone. There is nothing in them but plain Rust that looks as if it blocked.
+//!
+//! For those who know Kotlin: the example `programs` has the originals' programs, one by one.
 
 mod borrowing;
 mod callback;
