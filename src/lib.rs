@@ -106,8 +106,8 @@ pub use scope::owned::{CoroutineScope, GlobalScope};
 pub use scope::run_blocking::{run_blocking, run_blocking_with};
 pub use scope::scope::Scope;
 pub use scope::suspend::{
-    await_cancellation, blocking, current_context, current_job, delay, ensure_active, is_active,
-    suspend_cancellable_coroutine, suspend_coroutine, yield_,
+    await_cancellation, blocking, current_context, current_coroutine, current_job, delay,
+    ensure_active, is_active, suspend_cancellable_coroutine, suspend_coroutine, yield_,
 };
 pub use scope::timeout::{with_timeout, with_timeout_or_none};
 pub use task::report::set_message_hook;

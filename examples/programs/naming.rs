@@ -6,24 +6,20 @@
 use std::thread;
 
 use switchback::prelude::*;
-use switchback::{current_context, current_job};
 
 use super::log::{Log, in_order_of_appearance, say};
 
 /// `[worker @name#id]`.
-///
-/// The number stands in what a job prints, `"v1" async#2{Active}`.
 fn here() -> String {
     let thread = thread::current();
     let worker = thread.name().unwrap_or("a thread");
-    let context = current_context();
-    let name = context
-        .get::<CoroutineName>()
-        .map_or("coroutine", CoroutineName::as_str);
-    let job = current_job().map_or_else(String::new, |job| job.to_string());
-    let id = job.rsplit_once('#').map_or("", |(_, rest)| rest);
-    let id = id.split('{').next().unwrap_or_default();
-    format!("[{worker} @{name}#{id}]")
+    match current_coroutine() {
+        Some(job) => {
+            let name = job.name().unwrap_or_else(|| "coroutine".to_owned());
+            format!("[{worker} @{name}#{}]", job.id())
+        }
+        None => format!("[{worker}]"),
+    }
 }
 
 fn compute(log: &Log, value: i32) -> Result<i32> {

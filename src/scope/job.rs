@@ -272,6 +272,16 @@ impl Job {
             .map(|parent| Job::new(TaskRef::new(Task::of(parent))))
     }
 
+    /// The number of the job, which no other job of the process has: for logs, beside its name.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.task.id
+    }
+
     /// The name that the coroutine was given, while it has not completed.
     ///
     /// # Suspension

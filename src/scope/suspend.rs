@@ -10,6 +10,7 @@ use crate::driver::Driver;
 use crate::driver::clock::deadline_after;
 use crate::driver::delay::Timer;
 use crate::error::Result;
+use crate::job::state::COROUTINE;
 use crate::scheduler::thread;
 use crate::scope::body::Outcome;
 use crate::scope::job::Job;
@@ -228,6 +229,42 @@ pub fn blocking<R>(code: impl FnOnce() -> R) -> R {
 pub fn current_job() -> Option<Job> {
     let here = thread::here_if_settled()?;
     here.job().map(|job| Job::new(TaskRef::new(job)))
+}
+
+/// The job of the running coroutine, whatever scope functions it is in: for logs. `None` on a plain thread, and in the
+/// body of `run_blocking`.
+///
+/// # Suspension
+///
+/// Never suspends.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// run_blocking(|s| {
+///     assert!(current_coroutine().is_none());
+///     let job = s.builder().name("loader").async_(|_| {
+///         coroutine_scope(|_| {
+///             let me = current_coroutine().unwrap();
+///             Ok((me.name(), me.id()))
+///         })
+///     });
+///     let id = job.id();
+///     assert_eq!(job.await_()?, (Some("loader".to_owned()), id));
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[must_use]
+pub fn current_coroutine() -> Option<Job> {
+    let here = thread::here_if_settled()?;
+    let task = here.task();
+    task.state()
+        .has(COROUTINE)
+        .then(|| Job::new(TaskRef::new(task)))
 }
 
 /// The context of the running coroutine. Empty on a plain thread outside any scope.
