@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Shown, Trace, attempt, boom, t, x};
@@ -41,7 +42,7 @@ fn app_01_parallel_fetch(trace: &'static Trace) -> Result<()> {
             ))
         })
     };
-    run_blocking(|_| {
+    run_test(|_| {
         t!(trace, "{}", page(true)?);
         attempt(trace, "second request", || page(false));
         Ok(())
@@ -59,7 +60,7 @@ fn app_02_dashboard_partial_failure(trace: &'static Trace) -> Result<()> {
         }
         Ok(format!("[{name}]"))
     }
-    run_blocking(|_| {
+    run_test(|_| {
         let r = supervisor_scope(|s| {
             let widgets: Vec<_> = ["weather", "news", "map", "mail"]
                 .into_iter()
@@ -120,7 +121,7 @@ fn app_03_retry_with_timeouts(trace: &'static Trace) -> Result<()> {
         delay(ms(10))?;
         Ok(format!("answer of call {n}"))
     };
-    run_blocking(|s| {
+    run_test(|s| {
         t!(trace, "{}", retry(trace, 4, 50, flaky)?);
         let j = s.launch(|_| {
             let ended = retry(trace, 10, 1000, || {
@@ -210,7 +211,7 @@ fn app_06_transaction(trace: &'static Trace) -> Result<()> {
         })?;
         result
     }
-    run_blocking(|s| {
+    run_test(|s| {
         let r1 = transaction(trace, "t1", || {
             delay(ms(10))?;
             Ok("r1")

@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Trace, attempt, st, t, x};
@@ -32,7 +33,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn can_01_at_delay(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|_| {
             let slept = delay(ms(60_000));
             match &slept {
@@ -135,7 +136,7 @@ fn can_06_yield_round_robin(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_07_non_cancellable_cleanup(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|s| {
             let slept = delay(ms(1000));
             t!(trace, "finally: isActive={}", s.is_active());
@@ -155,7 +156,7 @@ fn can_07_non_cancellable_cleanup(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_08_delay_in_finally(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|_| {
             let slept = delay(ms(1000));
             t!(trace, "finally starts");
@@ -175,7 +176,7 @@ fn can_08_delay_in_finally(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_09_swallowed_cancellation(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|_| {
             for n in 0..4 {
                 match delay(ms(150)) {
@@ -213,7 +214,7 @@ impl Drop for Resource {
 }
 
 fn can_10_resources_closed(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|_| {
             let _file = Resource::open("file", trace);
             let _lock = Resource::open("lock", trace);
@@ -249,7 +250,7 @@ fn can_13_self_cancel(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_14_cancel_waiter_only(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let work = s.async_(|_| {
             delay(ms(180))?;
             Ok("result")

@@ -12,32 +12,28 @@ use crate::support::{Boom, Trace, attempt, boom, t, x};
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(
         cont_01_resume_immediately,
-        differs: "What our types refuse: resuming consumes the continuation, so nobody can ask it afterwards",
-        "in the block\n\
-         resumed, still in the block\n\
-         got 1\n\
-         got 2\n\
-         other coroutine\n\
-         END\n"
+        refused: ["continuation_asked_after_it_was_resumed"],
+        without: ["completed=true"]
     ),
     scenario!(cont_02_resume_later),
     scenario!(cont_03_resume_with_exception),
     scenario!(cont_04_invoke_on_cancellation),
     scenario!(
         cont_05_resume_after_cancel_ignored,
-        differs: "What our types refuse: a second resume",
-        "active=false completed=true cancelled=true\n\
-         resume -> ok\n\
-         coroutine: CancellationException(gone)\n\
-         END\n"
+        refused: ["continuation_resumed_twice"],
+        without: [
+            "resume a second time -> threw IllegalStateException",
+            "resume with exception -> threw IllegalStateException"
+        ]
     ),
     scenario!(
         cont_06_double_resume,
-        differs: "What our types refuse: a second resume",
-        "a=1\n\
-         b=3\n\
-         c=5\n\
-         END\n"
+        refused: ["continuation_resumed_twice"],
+        without: [
+            "suspendCoroutine: IllegalStateException",
+            "suspendCancellableCoroutine: IllegalStateException",
+            "stored: IllegalStateException"
+        ]
     ),
     scenario!(cont_07_block_throws),
     scenario!(cont_11_callback_adapter),

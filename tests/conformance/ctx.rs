@@ -1,6 +1,7 @@
 //! Contexts.
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 use switchback::{current_context, current_job};
 
 use crate::suite::{Scenario, scenario};
@@ -9,10 +10,11 @@ use crate::support::{Boom, Trace, attempt, boom, chain, dispatcher, st, t, x};
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(
         ctx_01_scope_adds_job,
-        differs: "What our types refuse: a scope without a Job; the global scope cannot be cancelled",
-        "has job: true active=true completed=false cancelled=false\n\
-         keeps mine: true name=b\n\
-         END\n"
+        refused: ["global_scope_cancelled"],
+        without: [
+            "GlobalScope has job: false isActive=true",
+            "GlobalScope.cancel -> threw IllegalStateException"
+        ]
     ),
     scenario!(ctx_03_inheritance),
     scenario!(ctx_04_job_is_new_child),
@@ -22,11 +24,8 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(ctx_08_with_context),
     scenario!(
         ctx_09_with_context_when_cancelled,
-        differs: "What our types refuse: a Job as an argument of with_context",
-        "withContext -> threw CancellationException(me)\n\
-         NonCancellable -> ran, isActive=true\n\
-         caller isActive=true\n\
-         END\n"
+        refused: ["foreign_parent_for_a_block"],
+        without: ["withContext(dead) -> threw CancellationException(dead)"]
     ),
     scenario!(ctx_11_custom_element),
 ];
@@ -74,7 +73,7 @@ fn ctx_03_inheritance(trace: &'static Trace) -> Result<()> {
 }
 
 fn ctx_04_job_is_new_child(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let root = s.job();
         let j = s.launch(move |s| {
             let mine = s.job();
@@ -123,7 +122,7 @@ fn ctx_04_job_is_new_child(trace: &'static Trace) -> Result<()> {
 }
 
 fn ctx_05_foreign_job_breaks_tree(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let foreign = Job::by_hand();
         let strays = foreign.clone();
         let parent = s.launch(move |s| {
@@ -214,7 +213,7 @@ fn ctx_08_with_context(trace: &'static Trace) -> Result<()> {
         t!(trace, "still active: {}", s.is_active());
         Ok(())
     };
-    run_blocking(|_| with_context(CoroutineName::new("outer"), |s| outer(s)))
+    run_test(|_| with_context(CoroutineName::new("outer"), |s| outer(s)))
 }
 
 fn ctx_09_with_context_when_cancelled(trace: &'static Trace) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Failures on their way up.
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Trace, attempt, boom, chain, st, t, x};
@@ -19,7 +20,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn exc_01_failure_cancels_siblings(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let caught = coroutine_scope(|s| {
             s.launch(|_| {
                 let slept = delay(ms(1000));
@@ -46,7 +47,7 @@ fn exc_01_failure_cancels_siblings(trace: &'static Trace) -> Result<()> {
 }
 
 fn exc_02_unawaited_async_fails_scope(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         let thrown = coroutine_scope(|s| {
             let _nobody_awaits_it = s.async_(|_| -> Result<()> {
                 delay(ms(20))?;
@@ -82,7 +83,7 @@ fn exc_03_root_async_keeps_exception(trace: &'static Trace) -> Result<()> {
 }
 
 fn exc_04_catch_at_await_does_not_save_scope(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         attempt(trace, "scope", || {
             coroutine_scope(|s| {
                 let d = s.async_(|_| -> Result<i32> { boom("async") });
@@ -99,7 +100,7 @@ fn exc_04_catch_at_await_does_not_save_scope(trace: &'static Trace) -> Result<()
 }
 
 fn exc_08_finally_throws_during_cancel(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         attempt(trace, "scope", || {
             coroutine_scope(|s| {
                 let j = s.launch(|_| {
@@ -120,7 +121,7 @@ fn exc_08_finally_throws_during_cancel(trace: &'static Trace) -> Result<()> {
 }
 
 fn exc_09_body_throws_cancellation(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         coroutine_scope(|s| {
             let a = s.launch(|_| Err(Error::cancelled_with("my own")));
             a.invoke_on_completion(|cause| t!(trace, "a completed with {}", x(cause)));
@@ -154,7 +155,7 @@ fn exc_10_try_around_launch(trace: &'static Trace) -> Result<()> {
 }
 
 fn exc_11_scope_rethrows_after_children(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         let thrown = coroutine_scope(|s| {
             s.launch(|_| {
                 let slept = delay(ms(1000));
@@ -190,7 +191,7 @@ fn exc_13_uncaught_without_handler(trace: &'static Trace) -> Result<()> {
 }
 
 fn exc_14_contained_by_try_around_scope(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|s| {
             let r = coroutine_scope(|s| {
                 s.launch(|_| boom("inner"));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use switchback::CoroutineStart::Lazy;
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Shown, Trace, chain, st, t, x};
@@ -25,7 +26,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn job_01_launch_states(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|s| {
             t!(trace, "body starts: {}", st(&s.job()));
             delay(ms(30))?;
@@ -42,7 +43,7 @@ fn job_01_launch_states(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_03_completing_waits_for_children(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let parent = s.launch(|s| {
             s.launch(|_| {
                 delay(ms(180))?;
@@ -63,7 +64,7 @@ fn job_03_completing_waits_for_children(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_04_cancelling_then_cancelled(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|s| {
             let slept = delay(ms(1000));
             t!(trace, "cleanup starts: isActive={}", s.is_active());
@@ -83,7 +84,7 @@ fn job_04_cancelling_then_cancelled(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_05_cancel_is_idempotent(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let a = s.launch(|_| delay(ms(1000)));
         a.invoke_on_completion(|cause| t!(trace, "a cause={}", x(cause)));
         yield_()?;
@@ -101,7 +102,7 @@ fn job_05_cancel_is_idempotent(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_06_cancel_children_only(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let parent = Job::by_hand();
         let scope = CoroutineScope::new(s.context() + parent.clone());
         for n in 0..2 {
@@ -125,7 +126,7 @@ fn job_06_cancel_children_only(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_08_complete_with_children(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let job = Job::by_hand();
         CoroutineScope::new(s.context() + job.clone()).launch(|_| {
             delay(ms(50))?;
@@ -143,7 +144,7 @@ fn job_08_complete_with_children(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_12_children_and_parent(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let root = s.job();
         let jobs: Vec<Job> = (1..=3)
             .map(|n| s.launch(move |_| delay(ms(n * 120))))
@@ -169,7 +170,7 @@ fn job_12_children_and_parent(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_14_cancel_and_join_waits(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|s| {
             s.launch(|_| {
                 let slept = delay(ms(1000));
@@ -216,7 +217,7 @@ fn job_09_launch_under_finished_job(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_02_lazy_start_results(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let a = s.builder().start(Lazy).launch(|_| t!(trace, "a runs"));
         t!(trace, "new: {}", st(&a));
         t!(trace, "first start: {}", a.start());
@@ -255,7 +256,7 @@ fn job_15_cancel_new(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_07_plain_job_needs_complete(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let job = Job::by_hand();
         let scope = CoroutineScope::new(s.context() + job.clone());
         scope.launch(|_| t!(trace, "child done")).join()?;
@@ -278,7 +279,7 @@ fn job_07_plain_job_needs_complete(trace: &'static Trace) -> Result<()> {
 }
 
 fn job_10_complete_exceptionally(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let job = Job::by_hand();
         let scope = CoroutineScope::new(s.context() + job.clone());
         scope.launch(|_| {

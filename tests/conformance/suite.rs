@@ -1,6 +1,14 @@
 //! Runs the scenarios and compares their traces with the recorded ones.
+//!
+//! - `SCENARIOS=exc_` runs only those with this text in their names.
+//! - `CONFORMANCE_RUNS=200` runs everything so many times; the first run with a difference is the last.
+//!
+//! At the end stands one table. No recorded trace can be left out of it in silence: a file in `traces/` without a
+//! scenario fails the suite.
 
+use std::collections::BTreeSet;
 use std::io::{Write, stderr};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -16,24 +24,41 @@ pub struct Scenario {
     pub name: &'static str,
     pub run: fn(&'static Trace) -> Result<()>,
     pub recorded: &'static str,
-    pub differs: Option<Difference>,
+    pub difference: Option<Difference>,
 }
 
-/// What a scenario gives instead of the recorded trace, on purpose.
-pub struct Difference {
-    pub why: &'static str,
-    pub ours: &'static str,
+/// What a scenario gives instead of the recorded trace.
+pub enum Difference {
+    /// Another trace, on purpose; `row` names the reason in the table of differences.
+    OnPurpose {
+        row: &'static str,
+        ours: &'static str,
+    },
+    /// All but some lines: our types refuse what would leave them. A program of `tests/compile_fail` stands for each.
+    Refused {
+        cases: &'static [&'static str],
+        lines: &'static [&'static str],
+    },
 }
 
-/// Lists a scenario: alone, if its trace is the recorded one; else with the reason and with the trace that it leaves.
+/// A scenario that needs what the library does not have yet.
+pub struct Waiting {
+    pub name: &'static str,
+    pub waits_for: &'static str,
+}
+
+/// Lists a scenario: alone, if its trace is the recorded one; else with what is different, and why.
 macro_rules! scenario {
     ($name:ident) => {
         scenario!(@ $name, None)
     };
-    ($name:ident, differs: $why:expr, $ours:expr) => {
-        scenario!(@ $name, Some($crate::suite::Difference { why: $why, ours: $ours }))
+    ($name:ident, differs: $row:expr, $ours:expr) => {
+        scenario!(@ $name, Some($crate::suite::Difference::OnPurpose { row: $row, ours: $ours }))
     };
-    (@ $name:ident, $differs:expr) => {
+    ($name:ident, refused: $cases:expr, without: $lines:expr) => {
+        scenario!(@ $name, Some($crate::suite::Difference::Refused { cases: &$cases, lines: &$lines }))
+    };
+    (@ $name:ident, $difference:expr) => {
         $crate::suite::Scenario {
             name: stringify!($name),
             run: $name,
@@ -43,54 +68,142 @@ macro_rules! scenario {
                 stringify!($name),
                 ".txt"
             )),
-            differs: $differs,
+            difference: $difference,
         }
     };
 }
 pub(crate) use scenario;
 
-/// Runs everything, or what has the text of the variable `SCENARIOS` in its name, and prints the table.
-pub fn run(areas: &[&[Scenario]]) {
+/// Runs everything that is asked for, as often as is asked for, and prints the table.
+pub fn run(areas: &[&[Scenario]], waiting: &[Waiting]) {
+    let scenarios: Vec<_> = areas.iter().copied().flatten().collect();
+    let names = scenarios.iter().map(|scenario| scenario.name);
+    let known: Vec<_> = names
+        .chain(waiting.iter().map(|other| other.name))
+        .collect();
+    let recorded = recorded_names();
+    let left_out = left_out(&recorded, &known);
+    assert!(
+        left_out.is_empty(),
+        "recorded, but without a scenario: {left_out:?}"
+    );
+
     let wanted = std::env::var("SCENARIOS").unwrap_or_default();
-    let mut table = String::new();
-    let mut wrong = String::new();
-    let (mut same, mut differing) = (0, 0);
-    let mut some = false;
-    for scenario in areas.iter().copied().flatten() {
-        if !scenario.name.contains(&wanted) {
-            continue;
+    let runs = std::env::var("CONFORMANCE_RUNS").map_or(1, |runs| {
+        runs.parse().expect("CONFORMANCE_RUNS is a number of runs")
+    });
+    let mut table = Table::default();
+    for run in 1..=runs {
+        table = Table::default();
+        for scenario in scenarios.iter().filter(|s| s.name.contains(&wanted)) {
+            table.enter(scenario, &leave_trace(scenario));
         }
-        some = true;
-        let left = leave_trace(scenario);
-        let expected = match &scenario.differs {
-            None => scenario.recorded,
-            Some(difference) => {
-                let (name, recorded) = (scenario.name, scenario.recorded);
-                assert_ne!(difference.ours, recorded, "{name} differs no more");
-                difference.ours
-            }
-        };
-        let verdict = match &scenario.differs {
-            _ if left != expected => {
-                wrong += &format!("{}\n{}\n", scenario.name, side_by_side(expected, &left));
-                "WRONG".to_owned()
-            }
-            None => {
-                same += 1;
-                "same".to_owned()
-            }
-            Some(difference) => {
-                differing += 1;
-                format!("differs on purpose: {}", difference.why)
-            }
-        };
-        table += &format!("{:<45} {verdict}\n", scenario.name);
+        if !table.wrong.is_empty() {
+            table.text += &format!("the first run with a difference: {run} of {runs}\n");
+            break;
+        }
     }
-    table += &format!("{same} like Kotlin, {differing} differ on purpose\n");
+    for other in waiting.iter().filter(|w| w.name.contains(&wanted)) {
+        table.line(other.name, &format!("waits for {}", other.waits_for));
+    }
+    table.text += &format!(
+        "{} the same, {} differ on purpose, {} can be written in part only, {} wait; {runs} runs\n",
+        table.same,
+        table.on_purpose,
+        table.refused,
+        waiting.len()
+    );
     // Past the capture of the test's output: the table is the result.
-    let _ = write!(stderr(), "\n{table}");
+    let _ = write!(stderr(), "\n{}", table.text);
+    let some = table.same + table.on_purpose + table.refused > 0 || !table.wrong.is_empty();
     assert!(some, "no scenario has {wanted:?} in its name");
-    assert!(wrong.is_empty(), "\n\n{wrong}");
+    assert!(table.wrong.is_empty(), "\n\n{}", table.wrong);
+}
+
+/// What the suite has to say in the end.
+#[derive(Default)]
+struct Table {
+    text: String,
+    wrong: String,
+    same: u32,
+    on_purpose: u32,
+    refused: u32,
+}
+
+impl Table {
+    fn line(&mut self, name: &str, verdict: &str) {
+        self.text += &format!("{name:<45} {verdict}\n");
+    }
+
+    fn enter(&mut self, scenario: &Scenario, left: &str) {
+        let (expected, count, verdict) = match &scenario.difference {
+            None => (
+                scenario.recorded.to_owned(),
+                &mut self.same,
+                "same".to_owned(),
+            ),
+            Some(Difference::OnPurpose { row, ours }) => {
+                let name = scenario.name;
+                assert_ne!(*ours, scenario.recorded, "{name} differs no more");
+                (
+                    (*ours).to_owned(),
+                    &mut self.on_purpose,
+                    format!("differs on purpose ({row})"),
+                )
+            }
+            Some(Difference::Refused { cases, lines }) => {
+                for case in *cases {
+                    let program = tests().join(format!("compile_fail/{case}.rs"));
+                    assert!(program.exists(), "{} does not exist", program.display());
+                }
+                (
+                    without(scenario.recorded, lines),
+                    &mut self.refused,
+                    format!("cannot be written in part ({})", cases.join(", ")),
+                )
+            }
+        };
+        if left == expected {
+            *count += 1;
+            self.line(scenario.name, &verdict);
+        } else {
+            self.line(scenario.name, "WRONG");
+            self.wrong += &format!("{}\n{}\n", scenario.name, side_by_side(&expected, left));
+        }
+    }
+}
+
+fn tests() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
+}
+
+/// The names of all that is recorded.
+fn recorded_names() -> BTreeSet<String> {
+    let files = std::fs::read_dir(tests().join("conformance/traces")).expect("a folder of traces");
+    files
+        .map(|file| file.expect("a file").path())
+        .map(|path| path.with_extension(""))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect()
+}
+
+fn left_out<'a>(recorded: &'a BTreeSet<String>, known: &[&str]) -> Vec<&'a str> {
+    let names = recorded.iter().map(String::as_str);
+    names.filter(|name| !known.contains(name)).collect()
+}
+
+/// A trace without some of its lines, each of which must be there.
+fn without(recorded: &str, lines: &[&str]) -> String {
+    let mut missing = lines.to_vec();
+    let mut kept = String::new();
+    for line in recorded.lines() {
+        match missing.first() {
+            Some(first) if *first == line => drop(missing.remove(0)),
+            _ => kept += &format!("{line}\n"),
+        }
+    }
+    assert!(missing.is_empty(), "not in the recorded trace: {missing:?}");
+    kept
 }
 
 /// Runs one scenario on a thread of its own, so that one that hangs can be named.
@@ -126,4 +239,46 @@ fn side_by_side(expected: &str, left: &str) -> String {
         text += &format!("  {mark} {:<60} | {}\n", show(wanted), show(got));
     }
     text
+}
+
+mod harness {
+    use super::*;
+
+    #[test]
+    fn a_recorded_trace_without_a_scenario_is_found() {
+        let recorded = BTreeSet::from(["a_01".to_owned(), "a_02".to_owned()]);
+        assert_eq!(left_out(&recorded, &["a_01"]), ["a_02"]);
+        assert!(left_out(&recorded, &["a_02", "a_01"]).is_empty());
+    }
+
+    #[test]
+    fn refused_lines_are_missing_and_no_others() {
+        assert_eq!(without("a\nb\na\nc\n", &["b", "c"]), "a\na\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "not in the recorded trace")]
+    fn a_refused_line_must_be_recorded() {
+        without("a\nb\n", &["c"]);
+    }
+
+    fn nothing(_: &'static Trace) -> Result<()> {
+        Ok(())
+    }
+
+    #[test]
+    fn another_trace_is_wrong() {
+        let scenario = Scenario {
+            name: "a_01",
+            run: nothing,
+            recorded: "a\nEND\n",
+            difference: None,
+        };
+        let mut table = Table::default();
+        table.enter(&scenario, "a\nEND\n");
+        assert!(table.wrong.is_empty());
+        table.enter(&scenario, "b\nEND\n");
+        assert!(table.wrong.contains("! a"));
+        assert_eq!(table.same, 1);
+    }
 }

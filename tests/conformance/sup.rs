@@ -1,6 +1,7 @@
 //! Supervision.
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Shown, Trace, attempt, boom, chain, st, t, x};
@@ -12,7 +13,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn sup_02_body_failure_cancels_children(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         attempt(trace, "scope", || -> Result<()> {
             supervisor_scope(|s| {
                 s.launch(|_| {
@@ -32,7 +33,7 @@ fn sup_02_body_failure_cancels_children(trace: &'static Trace) -> Result<()> {
 }
 
 fn sup_05_partial_results(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         let r = supervisor_scope(|s| {
             let parts: Vec<_> = [30, 10, 20]
                 .into_iter()
@@ -59,7 +60,7 @@ fn sup_05_partial_results(trace: &'static Trace) -> Result<()> {
 }
 
 fn sup_07_scope_waits_and_follows_caller(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         supervisor_scope(|s| {
             s.launch(|_| {
                 delay(ms(90))?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Shown, Trace, attempt, boom, st, t, x};
@@ -31,7 +32,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn tmo_01_throws(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let late = with_timeout(ms(50), |_| {
             let slept = delay(ms(1000));
             if let Err(error) = &slept {
@@ -61,7 +62,7 @@ fn tmo_01_throws(trace: &'static Trace) -> Result<()> {
 }
 
 fn tmo_02_or_null(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let late = with_timeout_or_none(ms(40), |_| {
             delay(ms(1000))?;
             Ok(1)
@@ -85,7 +86,7 @@ fn tmo_03_nested(trace: &'static Trace) -> Result<()> {
         delay(ms(10_000))?;
         Ok("inner value")
     };
-    run_blocking(|_| {
+    run_test(|_| {
         let a = with_timeout_or_none(ms(50), |_| {
             let inner = with_timeout_or_none(ms(5000), too_long)?;
             t!(trace, "not reached: {}", inner.shown());
@@ -111,7 +112,7 @@ fn tmo_04_zero_or_negative(trace: &'static Trace) -> Result<()> {
         t!(trace, "must not run");
         Ok(())
     };
-    run_blocking(|_| {
+    run_test(|_| {
         attempt(trace, "withTimeout(0)", || with_timeout(ms(0), body));
         attempt(trace, "withTimeout(-1)", || with_timeout(negative, body));
         attempt(trace, "withTimeoutOrNull(0)", || {
@@ -125,7 +126,7 @@ fn tmo_04_zero_or_negative(trace: &'static Trace) -> Result<()> {
 }
 
 fn tmo_05_cancels_children_first(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         attempt(trace, "withTimeout", || {
             with_timeout(ms(150), |s| {
                 s.launch(|_| {
@@ -143,7 +144,7 @@ fn tmo_05_cancels_children_first(trace: &'static Trace) -> Result<()> {
 }
 
 fn tmo_06_immediate_body(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         s.launch(|_| t!(trace, "other coroutine"));
         let r = with_timeout(ms(1000), |_| {
             t!(trace, "body");
@@ -155,7 +156,7 @@ fn tmo_06_immediate_body(trace: &'static Trace) -> Result<()> {
 }
 
 fn tmo_07_leaks_silently_from_launch(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|_| {
         coroutine_scope(|s| {
             let j = s.launch(|_| {
                 with_timeout(ms(30), |_| delay(ms(1000)))?;
@@ -177,7 +178,7 @@ fn tmo_07_leaks_silently_from_launch(trace: &'static Trace) -> Result<()> {
 }
 
 fn tmo_08_timeout_inside_non_cancellable(trace: &'static Trace) -> Result<()> {
-    run_blocking(|s| {
+    run_test(|s| {
         let j = s.launch(|_| {
             let slept = delay(ms(1000));
             non_cancellable(|_| {
