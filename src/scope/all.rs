@@ -21,10 +21,12 @@ static AWAIT_ALL: Label = Label("await_all");
 mod sealed {
     pub trait Sealed {}
     impl<T> Sealed for super::Deferred<'_, T> {}
+    impl<T> Sealed for &super::Deferred<'_, T> {}
     impl<T> Sealed for super::CompletableDeferred<T> {}
 }
 
-/// What [`await_all`] waits for: a [`Deferred`], or a [`CompletableDeferred`].
+/// What [`await_all`] waits for: a [`Deferred`], a reference to one (which gives a reference to the value), or a
+/// [`CompletableDeferred`].
 pub trait Awaitable: AsRef<Job> + sealed::Sealed {
     /// The value.
     type Output;
@@ -43,6 +45,15 @@ impl<T> Awaitable for Deferred<'_, T> {
     #[track_caller]
     fn wait_for_value(self) -> Result<T> {
         self.await_()
+    }
+}
+
+impl<'a, T: Sync> Awaitable for &'a Deferred<'_, T> {
+    type Output = &'a T;
+
+    #[track_caller]
+    fn wait_for_value(self) -> Result<&'a T> {
+        self.await_ref()
     }
 }
 
