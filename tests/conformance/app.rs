@@ -136,9 +136,10 @@ fn app_03_retry_with_timeouts(trace: &'static Trace) -> Result<()> {
     })
 }
 
-/// A component that owns its scope.
+/// A component that owns its scope, and is told where to run.
 struct Poller {
     name: &'static str,
+    context: CoroutineContext,
     scope: Option<CoroutineScope>,
     trace: &'static Trace,
 }
@@ -150,7 +151,7 @@ impl Poller {
             t!(trace, "{name} already running");
             return;
         }
-        let scope = CoroutineScope::new(SupervisorJob::new() + Dispatchers::default());
+        let scope = CoroutineScope::new(self.context.clone() + SupervisorJob::new());
         scope.launch(move |_| {
             let mut n = 0;
             let poll = || -> Result<()> {
@@ -177,9 +178,10 @@ impl Poller {
 }
 
 fn app_05_component_start_stop(trace: &'static Trace) -> Result<()> {
-    run_blocking(|_| {
+    run_test(|s| {
         let mut p = Poller {
             name: "p",
+            context: s.context(),
             scope: None,
             trace,
         };
@@ -244,8 +246,8 @@ fn app_10_periodic_maintenance(trace: &'static Trace) -> Result<()> {
             Ok(())
         })
     }
-    run_blocking(|_| {
-        let service = CoroutineScope::new(SupervisorJob::new() + Dispatchers::default());
+    run_test(|s| {
+        let service = CoroutineScope::new(s.context() + SupervisorJob::new());
         let maintenance = service.launch(|s| {
             let mut n = 0;
             let mut passes = || {

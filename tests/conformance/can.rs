@@ -1,13 +1,13 @@
 //! Cancellation.
 
+use std::sync::OnceLock;
 use std::thread::sleep;
-use std::time::Instant;
 
 use switchback::prelude::*;
 use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
-use crate::support::{Trace, attempt, st, t, x};
+use crate::support::{Shown, Trace, attempt, st, t, x};
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(can_01_at_delay),
@@ -19,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(can_08_delay_in_finally),
     scenario!(can_09_swallowed_cancellation),
     scenario!(can_10_resources_closed),
+    scenario!(can_12_prompt_cancellation),
     scenario!(
         can_13_self_cancel,
         differs: "Somebody else's job that I await was cancelled",
@@ -52,12 +53,13 @@ fn can_01_at_delay(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_03_busy_code_is_not_interrupted(trace: &'static Trace) -> Result<()> {
+    let (begun, told) = (OnceLock::new(), OnceLock::new());
     run_blocking(|s| {
         let busy = s.builder().dispatcher(Dispatchers::default());
         let j = busy.launch(|s| {
-            let start = Instant::now();
+            let _ = begun.set(());
             let mut n = 0_u64;
-            while start.elapsed() < ms(400) {
+            while told.get().is_none() {
                 n = std::hint::black_box(n + 1);
             }
             t!(
@@ -69,9 +71,10 @@ fn can_03_busy_code_is_not_interrupted(trace: &'static Trace) -> Result<()> {
             t!(trace, "not reached");
             Ok(())
         });
-        delay(ms(120))?;
+        begun.wait();
         j.cancel();
         t!(trace, "cancelled: {}", st(&j));
+        let _ = told.set(());
         j.join()?;
         t!(trace, "joined: {}", st(&j));
         Ok(())
@@ -79,14 +82,16 @@ fn can_03_busy_code_is_not_interrupted(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_04_is_active_loop(trace: &'static Trace) -> Result<()> {
+    let begun = OnceLock::new();
     run_blocking(|s| {
         let j = s.builder().dispatcher(Dispatchers::default()).launch(|s| {
+            let _ = begun.set(());
             while s.is_active() {
                 sleep(ms(1));
             }
             t!(trace, "loop ended, body returns normally");
         });
-        delay(ms(90))?;
+        begun.wait();
         j.cancel_and_join()?;
         t!(trace, "{}", st(&j));
         Ok(())
@@ -95,11 +100,15 @@ fn can_04_is_active_loop(trace: &'static Trace) -> Result<()> {
 
 fn can_05_ensure_active(trace: &'static Trace) -> Result<()> {
     type Check = fn() -> Result<()>;
-    let checks: [(&str, Check); 2] = [("ensureActive", ensure_active), ("yield", yield_)];
+    let checks: [(&str, Check, OnceLock<()>); 2] = [
+        ("ensureActive", ensure_active, OnceLock::new()),
+        ("yield", yield_, OnceLock::new()),
+    ];
     run_blocking(|s| {
-        for (name, check) in checks {
+        for (name, check, begun) in &checks {
             let on_default = s.builder().dispatcher(Dispatchers::default());
             let j = on_default.launch(move |_| -> Result<()> {
+                let _ = begun.set(());
                 loop {
                     sleep(ms(1));
                     if let Err(error) = check() {
@@ -108,7 +117,7 @@ fn can_05_ensure_active(trace: &'static Trace) -> Result<()> {
                     }
                 }
             });
-            delay(ms(90))?;
+            begun.wait();
             j.cancel_with("stop");
             j.join()?;
             t!(trace, "{}", st(&j));
@@ -227,6 +236,33 @@ fn can_10_resources_closed(trace: &'static Trace) -> Result<()> {
     })
 }
 
+fn can_12_prompt_cancellation(trace: &'static Trace) -> Result<()> {
+    let (d, e) = (CompletableDeferred::new(), CompletableDeferred::new());
+    run_blocking(|s| {
+        let w = s.launch(|_| match d.await_() {
+            Ok(value) => t!(trace, "got {value}"),
+            Err(_) => {
+                let there = d.get_completed().expect("it is complete").shown();
+                t!(trace, "cancelled although the value was there: {there}");
+            }
+        });
+        yield_()?;
+        d.complete(5);
+        w.cancel();
+        w.join()?;
+        let v = s.launch(|s| {
+            t!(trace, "got {} first", e.await_()?);
+            t!(trace, "isActive={}", s.is_active());
+            Ok(())
+        });
+        yield_()?;
+        e.complete(6);
+        yield_()?;
+        v.cancel();
+        v.join()
+    })
+}
+
 fn can_13_self_cancel(trace: &'static Trace) -> Result<()> {
     run_blocking(|s| {
         let j = s.launch(|s| {
@@ -272,10 +308,12 @@ fn can_14_cancel_waiter_only(trace: &'static Trace) -> Result<()> {
 }
 
 fn can_15_with_context_result_lost(trace: &'static Trace) -> Result<()> {
+    let (begun, told) = (OnceLock::new(), OnceLock::new());
     run_blocking(|s| {
         let j = s.launch(|_| {
             let r = with_context(Dispatchers::io(), |_| {
-                sleep(ms(240));
+                let _ = begun.set(());
+                told.wait();
                 t!(trace, "block done");
                 Ok("resource")
             });
@@ -284,9 +322,11 @@ fn can_15_with_context_result_lost(trace: &'static Trace) -> Result<()> {
                 Err(error) => t!(trace, "caller got {}", x(&error)),
             }
         });
-        delay(ms(90))?;
+        yield_()?;
+        begun.wait();
         j.cancel_with("meanwhile");
         t!(trace, "cancelled");
+        let _ = told.set(());
         j.join()
     })
 }

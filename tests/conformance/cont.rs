@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use switchback::prelude::*;
+use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Trace, attempt, boom, t, x};
@@ -36,6 +37,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ]
     ),
     scenario!(cont_07_block_throws),
+    scenario!(cont_08_labelled_state_machine),
     scenario!(cont_11_callback_adapter),
 ];
 
@@ -250,6 +252,113 @@ fn cont_11_callback_adapter(trace: &'static Trace) -> Result<()> {
             "listeners left: {}",
             api.listeners.lock().unwrap().len()
         );
+        Ok(())
+    })
+}
+
+/// What a called machine gives back: its answer, or nothing yet.
+type Answer = Option<String>;
+
+/// Kotlin's compiler makes such a thing of a suspending function: a label for each place where it can suspend, and what
+/// it has to remember there. A clone of it is what is resumed.
+#[derive(Clone)]
+struct FindUserName {
+    frame: Arc<Mutex<FindUserNameFrame>>,
+    timers: CoroutineScope,
+    trace: &'static Trace,
+}
+
+struct FindUserNameFrame {
+    label: u32,
+    id: String,
+    done: Option<Continuation<String>>,
+}
+
+impl FindUserName {
+    fn resume_with(&self, result: Result<String>) {
+        t!(
+            self.trace,
+            "resumeWith at label {}",
+            self.frame.lock().unwrap().label
+        );
+        let ended = self.step(result).transpose();
+        let done = ended.map(|ended| (ended, self.frame.lock().unwrap().done.take()));
+        if let Some((ended, Some(done))) = done {
+            done.resume_with(ended);
+        }
+    }
+
+    fn step(&self, mut result: Result<String>) -> Result<Answer> {
+        let trace = self.trace;
+        let mut frame = self.frame.lock().unwrap();
+        loop {
+            t!(trace, "label {}", frame.label);
+            let called = match frame.label {
+                0 => {
+                    frame.label = 1;
+                    self.get_user_id()
+                }
+                1 => {
+                    frame.id = result?;
+                    frame.label = 2;
+                    self.get_user_name(&frame.id)
+                }
+                _ => return Ok(Some(format!("{} is {}", frame.id, result?))),
+            };
+            let Some(answer) = called else {
+                t!(trace, "suspended, next label {}", frame.label);
+                return Ok(None);
+            };
+            result = Ok(answer);
+        }
+    }
+
+    fn get_user_id(&self) -> Answer {
+        t!(self.trace, "  getUserId suspends");
+        self.resume_later("id-7")
+    }
+
+    fn get_user_name(&self, id: &str) -> Answer {
+        if id == "cached" {
+            t!(self.trace, "  getUserName answers at once");
+            return Some("from cache".to_owned());
+        }
+        t!(self.trace, "  getUserName({id}) suspends");
+        self.resume_later("Ann")
+    }
+
+    fn resume_later(&self, answer: &'static str) -> Answer {
+        let machine = self.clone();
+        self.timers.launch(move |_| {
+            delay(ms(20))?;
+            machine.resume_with(Ok(answer.to_owned()));
+            Ok(())
+        });
+        None
+    }
+}
+
+fn cont_08_labelled_state_machine(trace: &'static Trace) -> Result<()> {
+    run_test(|s| {
+        let timers = CoroutineScope::new(s.context());
+        let r = suspend_coroutine(|k| {
+            let frame = FindUserNameFrame {
+                label: 0,
+                id: String::new(),
+                done: Some(k),
+            };
+            let frame = Arc::new(Mutex::new(frame));
+            let machine = FindUserName {
+                frame,
+                timers,
+                trace,
+            };
+            let out = machine.step(Ok(String::new()))?;
+            let out = out.unwrap_or_else(|| "SUSPENDED".to_owned());
+            t!(trace, "first step returned {out}");
+            Ok(())
+        })?;
+        t!(trace, "result: {r}");
         Ok(())
     })
 }

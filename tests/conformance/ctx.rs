@@ -2,7 +2,6 @@
 
 use switchback::prelude::*;
 use switchback::testing::run_test;
-use switchback::{current_context, current_job};
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Trace, attempt, boom, chain, dispatcher, st, t, x};
@@ -16,6 +15,7 @@ pub const SCENARIOS: &[Scenario] = &[
             "GlobalScope.cancel -> threw IllegalStateException"
         ]
     ),
+    scenario!(ctx_02_plus_right_wins),
     scenario!(ctx_03_inheritance),
     scenario!(ctx_04_job_is_new_child),
     scenario!(ctx_05_foreign_job_breaks_tree),
@@ -26,6 +26,14 @@ pub const SCENARIOS: &[Scenario] = &[
         ctx_09_with_context_when_cancelled,
         refused: ["foreign_parent_for_a_block"],
         without: ["withContext(dead) -> threw CancellationException(dead)"]
+    ),
+    scenario!(
+        ctx_10_scope_active_and_cancel,
+        refused: ["owned_scope_without_a_job"],
+        without: [
+            "bare isActive=true",
+            "bare.cancel -> threw IllegalStateException"
+        ]
     ),
     scenario!(ctx_11_custom_element),
 ];
@@ -45,6 +53,32 @@ fn ctx_01_scope_adds_job(trace: &'static Trace) -> Result<()> {
     let context = b.context();
     let name = context.get::<CoroutineName>().unwrap();
     t!(trace, "keeps mine: {} name={name}", b.job() == *mine);
+    Ok(())
+}
+
+fn ctx_02_plus_right_wins(trace: &'static Trace) -> Result<()> {
+    let is = |context: &CoroutineContext, dispatcher: Dispatcher| {
+        context.get::<Dispatcher>() == Some(&dispatcher)
+    };
+    let name = |context: &CoroutineContext| {
+        let name = context.get::<CoroutineName>();
+        name.map_or_else(|| "null".to_owned(), CoroutineName::to_string)
+    };
+    let c = CoroutineName::new("left") + Dispatchers::io() + CoroutineName::new("right");
+    t!(trace, "name={} io={}", name(&c), is(&c, Dispatchers::io()));
+    let d = c.clone() + Dispatchers::default();
+    let default = is(&d, Dispatchers::default());
+    t!(trace, "default={default} name={}", name(&d));
+    let e = d.minus::<CoroutineName>();
+    t!(trace, "name after minusKey={} size={}", name(&e), e.len());
+    // What has no identity is the same if it shows the same.
+    let same = |context: CoroutineContext| format!("{context:?}") == format!("{c:?}");
+    let empty = CoroutineContext::empty();
+    let neutral = (same(c.clone() + empty.clone()), same(empty + c.clone()));
+    t!(trace, "neutral: {} {}", neutral.0, neutral.1);
+    let (j1, j2) = (Job::by_hand(), Job::by_hand());
+    let both = (CoroutineName::new("n") + j1) + (j2.clone() + CoroutineName::new("m"));
+    t!(trace, "job right wins: {}", both.job() == Some(&*j2));
     Ok(())
 }
 
@@ -155,21 +189,25 @@ fn ctx_05_foreign_job_breaks_tree(trace: &'static Trace) -> Result<()> {
 }
 
 fn ctx_06_run_blocking_waits_for_children(trace: &'static Trace) -> Result<()> {
+    let mut stray = None;
     let r = run_blocking(|s| {
         s.launch(|_| {
             delay(ms(40))?;
             t!(trace, "child ends");
             Ok(())
         });
-        GlobalScope.launch(|_| {
-            delay(ms(200))?;
+        stray = Some(GlobalScope.launch(|_| {
+            delay(ms(60_000))?;
             t!(trace, "must not be waited for");
             Ok(())
-        });
+        }));
         t!(trace, "body ends");
         Ok("value")
     })?;
     t!(trace, "runBlocking returned {r}");
+    if let Some(stray) = stray {
+        stray.cancel();
+    }
     Ok(())
 }
 
@@ -236,6 +274,27 @@ fn ctx_09_with_context_when_cancelled(trace: &'static Trace) -> Result<()> {
     })
 }
 
+fn ctx_10_scope_active_and_cancel(trace: &'static Trace) -> Result<()> {
+    run_test(|s| {
+        let scope = CoroutineScope::new(s.context() + Job::by_hand());
+        let a = scope.launch(|_| delay(ms(1000)));
+        let b = scope.launch(|_| delay(ms(1000)));
+        t!(trace, "active={}", scope.is_active());
+        attempt(trace, "ensureActive", || scope.ensure_active());
+        scope.cancel_with("scope closed");
+        join_all([&a, &b])?;
+        t!(
+            trace,
+            "active={} a cancelled={} b cancelled={}",
+            scope.is_active(),
+            a.is_cancelled(),
+            b.is_cancelled()
+        );
+        attempt(trace, "ensureActive", || scope.ensure_active());
+        Ok(())
+    })
+}
+
 /// An element of the user's own.
 #[derive(Debug)]
 struct RequestId(u32);
@@ -250,12 +309,13 @@ fn request_id() -> String {
 }
 
 fn ctx_11_custom_element(trace: &'static Trace) -> Result<()> {
+    let others_ended = CompletableDeferred::new();
     run_blocking(|_| {
         t!(trace, "none: {}", request_id());
         with_context(CoroutineContext::of(RequestId(1)), |s| {
             t!(trace, "inside: {}", request_id());
             s.launch(|_| {
-                delay(ms(30))?;
+                others_ended.await_()?;
                 t!(trace, "child: {}", request_id());
                 Ok(())
             });
@@ -271,7 +331,9 @@ fn ctx_11_custom_element(trace: &'static Trace) -> Result<()> {
                     t!(trace, "other dispatcher: {}", request_id());
                     Ok(())
                 })
-            })
+            })?;
+            others_ended.complete(());
+            Ok(())
         })?;
         t!(trace, "after: {}", request_id());
         Ok(())

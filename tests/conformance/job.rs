@@ -7,7 +7,7 @@ use switchback::prelude::*;
 use switchback::testing::run_test;
 
 use crate::suite::{Scenario, scenario};
-use crate::support::{Boom, Shown, Trace, chain, st, t, x};
+use crate::support::{Boom, Shown, Trace, attempt, boom, chain, st, t, x};
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_01_launch_states),
@@ -23,6 +23,22 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_12_children_and_parent),
     scenario!(job_14_cancel_and_join_waits),
     scenario!(job_15_cancel_new),
+    scenario!(job_16_await_all_fails_fast),
+    scenario!(
+        job_17_completable_deferred,
+        differs: "Somebody else's job that I await was cancelled",
+        "complete: true\n\
+         complete again: false\n\
+         fail now: false\n\
+         waiter 0 got one\n\
+         waiter 1 got one\n\
+         value stays one\n\
+         await failed -> threw Boom(f)\n\
+         failed: active=false completed=true cancelled=true\n\
+         await cancelled -> threw AwaitedJobCancelled(cancelled: closed)\n\
+         complete after cancel: false active=false completed=true cancelled=true\n\
+         END\n"
+    ),
 ];
 
 fn job_01_launch_states(trace: &'static Trace) -> Result<()> {
@@ -113,9 +129,7 @@ fn job_06_cancel_children_only(trace: &'static Trace) -> Result<()> {
             });
         }
         yield_()?;
-        for child in parent.children() {
-            child.cancel_with("tidy up");
-        }
+        parent.cancel_children_with("tidy up");
         t!(trace, "parent: {}", st(&parent));
         yield_()?;
         t!(trace, "children left: {}", parent.children().len());
@@ -299,6 +313,68 @@ fn job_10_complete_exceptionally(trace: &'static Trace) -> Result<()> {
         t!(trace, "before children ended: {}", st(&job));
         job.join()?;
         t!(trace, "after: {}", st(&job));
+        Ok(())
+    })
+}
+
+fn job_16_await_all_fails_fast(trace: &'static Trace) -> Result<()> {
+    run_test(|_| {
+        supervisor_scope(|s| {
+            let slow = s.async_(|_| {
+                delay(ms(360))?;
+                t!(trace, "slow done");
+                Ok(1)
+            });
+            let bad = s.async_(|_| {
+                delay(ms(120))?;
+                boom("bad")
+            });
+            attempt(trace, "awaitAll", || await_all([&slow, &bad]));
+            let still = if slow.is_active() {
+                "still active"
+            } else {
+                "over"
+            };
+            t!(trace, "slow is {still}");
+            attempt(trace, "one by one", || {
+                Ok(vec![slow.await_ref()?, bad.await_ref()?])
+            });
+            let two = s.async_(|_| Ok(2));
+            let good = await_all([&slow, &two])?;
+            t!(trace, "awaitAll of good ones: {}", good.shown());
+            let none: [Deferred<'_, i32>; 0] = [];
+            t!(trace, "empty awaitAll: {}", await_all(none)?.shown());
+            Ok(())
+        })
+    })
+}
+
+fn job_17_completable_deferred(trace: &'static Trace) -> Result<()> {
+    let d = CompletableDeferred::new();
+    run_blocking(|s| {
+        for n in 0..2 {
+            let d = &d;
+            s.launch(move |_| {
+                t!(trace, "waiter {n} got {}", d.await_()?);
+                Ok(())
+            });
+        }
+        yield_()?;
+        t!(trace, "complete: {}", d.complete("one"));
+        t!(trace, "complete again: {}", d.complete("two"));
+        let late = d.complete_exceptionally(Boom("late".into()));
+        t!(trace, "fail now: {late}");
+        yield_()?;
+        t!(trace, "value stays {}", d.await_()?);
+        let f = CompletableDeferred::<&str>::new();
+        f.complete_exceptionally(Boom("f".into()));
+        attempt(trace, "await failed", || f.await_());
+        t!(trace, "failed: {}", st(&f));
+        let c = CompletableDeferred::new();
+        c.cancel_with("closed");
+        attempt(trace, "await cancelled", || c.await_());
+        let late = c.complete("x");
+        t!(trace, "complete after cancel: {late} {}", st(&c));
         Ok(())
     })
 }

@@ -128,9 +128,24 @@ impl Shown for i32 {
     }
 }
 
-impl Shown for &str {
+impl<T: Shown + ?Sized> Shown for &T {
     fn shown(&self) -> String {
-        (*self).to_owned()
+        (**self).shown()
+    }
+}
+
+impl<T: Shown> Shown for Result<T> {
+    fn shown(&self) -> String {
+        match self {
+            Ok(value) => value.shown(),
+            Err(error) => x(error),
+        }
+    }
+}
+
+impl Shown for str {
+    fn shown(&self) -> String {
+        self.to_owned()
     }
 }
 
