@@ -12,6 +12,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(app_01_parallel_fetch),
     scenario!(app_02_dashboard_partial_failure),
     scenario!(app_03_retry_with_timeouts),
+    scenario!(app_04_background_cache_write),
     scenario!(app_05_component_start_stop),
     scenario!(app_06_transaction),
     scenario!(app_10_periodic_maintenance),
@@ -270,6 +271,55 @@ fn app_10_periodic_maintenance(trace: &'static Trace) -> Result<()> {
         maintenance.cancel_and_join()?;
         service.cancel();
         t!(trace, "service active={}", service.is_active());
+        Ok(())
+    })
+}
+
+/// Answers at once, and writes to its cache afterwards, in a scope that outlives the request.
+struct Repository {
+    app: CoroutineScope,
+    trace: &'static Trace,
+}
+
+impl Repository {
+    fn load(&self, id: i32) -> Result<String> {
+        delay(ms(30))?;
+        let value = format!("item {id}");
+        let (written, trace) = (value.clone(), self.trace);
+        self.app.launch(move |_| {
+            delay(ms(180))?;
+            if id == 2 {
+                return boom("cache full");
+            }
+            t!(trace, "cached {written}");
+            Ok(())
+        });
+        Ok(value)
+    }
+}
+
+fn app_04_background_cache_write(trace: &'static Trace) -> Result<()> {
+    run_test(|s| {
+        let log = CoroutineExceptionHandler::new(|_, e| t!(trace, "log: {}", x(e)));
+        let app = CoroutineScope::new(s.context() + SupervisorJob::new() + log);
+        let repo = std::sync::Arc::new(Repository {
+            app: app.clone(),
+            trace,
+        });
+        let asked = repo.clone();
+        let request = s.launch(move |_| {
+            t!(trace, "answer {}", asked.load(1)?);
+            delay(ms(1000))
+        });
+        delay(ms(120))?;
+        request.cancel_and_join()?;
+        t!(trace, "request over");
+        delay(ms(240))?;
+        t!(trace, "answer {}", repo.load(2)?);
+        delay(ms(300))?;
+        t!(trace, "answer {}", repo.load(3)?);
+        join_all(app.job().children())?;
+        app.cancel();
         Ok(())
     })
 }

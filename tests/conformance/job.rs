@@ -20,7 +20,9 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(job_08_complete_with_children),
     scenario!(job_09_launch_under_finished_job),
     scenario!(job_10_complete_exceptionally),
+    scenario!(job_11_completion_handlers),
     scenario!(job_12_children_and_parent),
+    scenario!(job_13_join_ignores_outcome),
     scenario!(job_14_cancel_and_join_waits),
     scenario!(job_15_cancel_new),
     scenario!(job_16_await_all_fails_fast),
@@ -375,6 +377,49 @@ fn job_17_completable_deferred(trace: &'static Trace) -> Result<()> {
         attempt(trace, "await cancelled", || c.await_());
         let late = c.complete("x");
         t!(trace, "complete after cancel: {late} {}", st(&c));
+        Ok(())
+    })
+}
+
+fn job_11_completion_handlers(trace: &'static Trace) -> Result<()> {
+    run_test(|s| {
+        let j = s.launch(|_| t!(trace, "body"));
+        j.invoke_on_completion(|cause| t!(trace, "first handler {}", x(cause)));
+        let h = j.invoke_on_completion(|_| t!(trace, "disposed handler must not run"));
+        j.invoke_on_completion(|cause| t!(trace, "second handler {}", x(cause)));
+        h.dispose();
+        j.join()?;
+        j.invoke_on_completion(|cause| t!(trace, "late handler {}", x(cause)));
+        t!(trace, "after late registration");
+        let c = s.launch(|_| delay(ms(1000)));
+        c.invoke_on_completion(|cause| t!(trace, "cancelled handler {}", x(cause)));
+        c.cancel_with("bye");
+        c.join()?;
+        let handler =
+            CoroutineExceptionHandler::new(|_, e| t!(trace, "exception handler {}", x(e)));
+        // Kept, since the last handle of a scope takes its coroutines with it.
+        let scope = CoroutineScope::new(SupervisorJob::new() + handler);
+        let f = scope.launch(|_| boom("f"));
+        f.join()?;
+        f.invoke_on_completion(|cause| t!(trace, "failed handler {}", x(cause)));
+        Ok(())
+    })
+}
+
+fn job_13_join_ignores_outcome(trace: &'static Trace) -> Result<()> {
+    run_test(|s| {
+        let handler = CoroutineExceptionHandler::new(|_, e| t!(trace, "handler {}", x(e)));
+        let scope = CoroutineScope::new(s.context() + SupervisorJob::new() + handler);
+        let ok = scope.launch(|_| ());
+        let bad = scope.launch(|_| boom("bad"));
+        let cut = scope.launch(|_| delay(ms(1000)));
+        cut.cancel();
+        for (name, j) in [("ok", &ok), ("bad", &bad), ("cut", &cut)] {
+            j.join()?;
+            t!(trace, "{name}: {}", st(j));
+        }
+        join_all([ok, bad, cut])?;
+        t!(trace, "joinAll returned");
         Ok(())
     })
 }

@@ -25,7 +25,6 @@ mod tmo;
 
 /// What the scenarios that are not written yet wait for.
 const WAITING: &[suite::Waiting] = &[
-    waits("app_04_background_cache_write", "its interface"),
     waits("app_07_pipeline", "channels"),
     waits("app_08_worker_pool", "channels"),
     waits("app_09_crawler", "Semaphore"),
@@ -42,19 +41,6 @@ const WAITING: &[suite::Waiting] = &[
     waits("disp_06_single_thread", "its interface"),
     waits("disp_08_io_and_default_size", "its interface"),
     waits("disp_09_is_dispatch_needed", "its interface"),
-    waits("exc_05_handler_only_at_root", "its interface"),
-    waits("exc_06_handler_ignores_cancellation", "its interface"),
-    waits(
-        "exc_07_first_failure_wins_others_suppressed",
-        "its interface",
-    ),
-    waits("exc_12_failed_singleton_scope_is_dead", "its interface"),
-    waits("job_11_completion_handlers", "its interface"),
-    waits("job_13_join_ignores_outcome", "its interface"),
-    waits("sup_01_children_are_isolated", "its interface"),
-    waits("sup_03_child_handler_is_used", "its interface"),
-    waits("sup_04_only_direct_children_are_isolated", "its interface"),
-    waits("sup_06_cancel_goes_down_only", "its interface"),
 ];
 
 const fn waits(name: &'static str, waits_for: &'static str) -> suite::Waiting {

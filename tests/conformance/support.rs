@@ -195,6 +195,8 @@ pub fn report_uncaught_to(trace: &'static Trace) {
         if message.starts_with("uncaught failure in coroutine") {
             let failure = first_line.rsplit("): ").next().unwrap_or_default();
             t!(trace, "UNCAUGHT {failure}");
+        } else if let Some((_, cause)) = first_line.split_once("its scope has failed: ") {
+            t!(trace, "LOG launched on a scope that has failed: {cause}");
         } else {
             t!(trace, "LOG {first_line}");
         }
