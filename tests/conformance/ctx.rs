@@ -83,7 +83,7 @@ fn ctx_02_plus_right_wins(trace: &'static Trace) -> Result<()> {
 }
 
 fn ctx_03_inheritance(trace: &'static Trace) -> Result<()> {
-    fn root<'a>(trace: &'static Trace, s: &'a Scope<'a, '_>) -> Result<()> {
+    run_blocking_with(CoroutineName::new("root"), |s| {
         s.launch(|_| t!(trace, "child: {}", name())).join()?;
         let own = s.builder().name("own").launch(|s| {
             t!(trace, "renamed: {}", name());
@@ -102,8 +102,7 @@ fn ctx_03_inheritance(trace: &'static Trace) -> Result<()> {
             });
         });
         on_default.join()
-    }
-    run_blocking(|_| with_context(CoroutineName::new("root"), |s| root(trace, s)))
+    })
 }
 
 fn ctx_04_job_is_new_child(trace: &'static Trace) -> Result<()> {
@@ -231,7 +230,7 @@ fn ctx_07_run_blocking_fails_with_child(trace: &'static Trace) -> Result<()> {
 }
 
 fn ctx_08_with_context(trace: &'static Trace) -> Result<()> {
-    let outer = |s: &Scope<'_, '_>| {
+    run_blocking_with(CoroutineName::new("outer"), |s| {
         let r = with_context(CoroutineName::new("inner"), |s| {
             t!(trace, "inside: {}", name());
             s.launch(|_| {
@@ -250,8 +249,7 @@ fn ctx_08_with_context(trace: &'static Trace) -> Result<()> {
         });
         t!(trace, "still active: {}", s.is_active());
         Ok(())
-    };
-    run_test(|_| with_context(CoroutineName::new("outer"), |s| outer(s)))
+    })
 }
 
 fn ctx_09_with_context_when_cancelled(trace: &'static Trace) -> Result<()> {
