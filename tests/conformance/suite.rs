@@ -103,7 +103,8 @@ pub fn run(areas: &[&[Scenario]], waiting: &[Waiting]) {
             break;
         }
     }
-    for other in waiting.iter().filter(|w| w.name.contains(&wanted)) {
+    let waiting = waiting.iter().filter(|w| w.name.contains(&wanted));
+    for other in waiting.clone() {
         table.line(other.name, &format!("waits for {}", other.waits_for));
     }
     table.text += &format!(
@@ -111,7 +112,7 @@ pub fn run(areas: &[&[Scenario]], waiting: &[Waiting]) {
         table.same,
         table.on_purpose,
         table.refused,
-        waiting.len()
+        waiting.count()
     );
     // Past the capture of the test's output: the table is the result.
     let _ = write!(stderr(), "\n{}", table.text);
