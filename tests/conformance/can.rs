@@ -19,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(can_08_delay_in_finally),
     scenario!(can_09_swallowed_cancellation),
     scenario!(can_10_resources_closed),
+    scenario!(can_11_cancel_before_start),
     scenario!(can_12_prompt_cancellation),
     scenario!(
         can_13_self_cancel,
@@ -328,5 +329,32 @@ fn can_15_with_context_result_lost(trace: &'static Trace) -> Result<()> {
         t!(trace, "cancelled");
         let _ = told.set(());
         j.join()
+    })
+}
+
+fn can_11_cancel_before_start(trace: &'static Trace) -> Result<()> {
+    let modes = [
+        ("DEFAULT", CoroutineStart::Default),
+        ("LAZY", CoroutineStart::Lazy),
+        ("ATOMIC", CoroutineStart::Atomic),
+        ("UNDISPATCHED", CoroutineStart::Undispatched),
+    ];
+    run_test(|s| {
+        for (mode, start) in modes {
+            let j = s.builder().start(start).launch(move |s| {
+                t!(trace, "{mode} body, isActive={}", s.is_active());
+                let slept = delay(ms(1000));
+                if let Err(error) = &slept {
+                    let error = x(error);
+                    t!(trace, "{mode} cancelled at its first suspension: {error}");
+                }
+                slept
+            });
+            j.cancel_with("early");
+            t!(trace, "{mode} after cancel: {}", st(&j));
+            j.join()?;
+            t!(trace, "{mode} joined: {}", st(&j));
+        }
+        Ok(())
     })
 }

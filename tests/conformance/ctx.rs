@@ -1,5 +1,6 @@
 //! Contexts.
 
+use switchback::new_single_thread_context;
 use switchback::prelude::*;
 use switchback::testing::run_test;
 
@@ -36,6 +37,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ]
     ),
     scenario!(ctx_11_custom_element),
+    scenario!(ctx_12_main_like_scope),
 ];
 
 fn name() -> String {
@@ -336,4 +338,34 @@ fn ctx_11_custom_element(trace: &'static Trace) -> Result<()> {
         t!(trace, "after: {}", request_id());
         Ok(())
     })
+}
+
+fn ctx_12_main_like_scope(trace: &'static Trace) -> Result<()> {
+    let ui = new_single_thread_context("ui")?;
+    let dialog = CoroutineExceptionHandler::new(|_, e| t!(trace, "error dialog: {}", x(e)));
+    let scope = CoroutineScope::new(SupervisorJob::new() + ui.dispatcher() + dialog);
+    let loaded = CompletableDeferred::new();
+    run_blocking(|_| {
+        let loading = loaded.clone();
+        let click_1 = scope.launch(move |_| {
+            t!(trace, "click 1 start");
+            loading.await_()?;
+            t!(trace, "click 1 end");
+            Ok(())
+        });
+        let click_2 = scope.launch(|_| {
+            t!(trace, "click 2 fails");
+            boom("click 2")
+        });
+        click_2.join()?;
+        loaded.complete(());
+        click_1.join()?;
+        scope.launch(|_| t!(trace, "click 3")).join()?;
+        scope.cancel();
+        scope.launch(|_| t!(trace, "must not run")).join()?;
+        t!(trace, "active={}", scope.is_active());
+        Ok(())
+    })?;
+    ui.close();
+    Ok(())
 }

@@ -30,17 +30,6 @@ const WAITING: &[suite::Waiting] = &[
     waits("app_09_crawler", "Semaphore"),
     waits("app_11_actor_counter", "channels"),
     waits("can_02_all_waiting_operations", "channels and Mutex"),
-    waits("can_11_cancel_before_start", "its interface"),
-    waits("cont_09_start_coroutine", "its interface"),
-    waits("cont_10_create_coroutine", "its interface"),
-    waits("ctx_12_main_like_scope", "its interface"),
-    waits("disp_02_undispatched_start", "its interface"),
-    waits("disp_03_unconfined", "its interface"),
-    waits("disp_04_limited_parallelism", "its interface"),
-    waits("disp_05_limited_parallelism_interleaves", "its interface"),
-    waits("disp_06_single_thread", "its interface"),
-    waits("disp_08_io_and_default_size", "its interface"),
-    waits("disp_09_is_dispatch_needed", "its interface"),
 ];
 
 const fn waits(name: &'static str, waits_for: &'static str) -> suite::Waiting {
