@@ -74,6 +74,8 @@ mod scope;
 
 pub mod net;
 
+pub mod sync;
+
 pub mod testing;
 
 pub mod prelude;

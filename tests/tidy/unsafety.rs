@@ -15,6 +15,7 @@ const UNSAFE_MODULES: &[&str] = &[
     "driver",
     "scheduler",
     "scope",
+    "sync",
 ];
 
 /// How far above its `unsafe` a SAFETY comment may begin.

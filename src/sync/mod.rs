@@ -1,0 +1,39 @@
+//! What coroutines and threads use to coordinate: locks, semaphores and channels that suspend.
+//!
+//! Each works between coroutines, between plain threads, which park, and between the two. Whoever waits, waits in line
+//! (first come, first served), and what it waits for is handed to it: nobody is woken in vain.
+//!
+//! # Examples
+//!
+//! ```
+//! use switchback::prelude::*;
+//! use switchback::sync::Semaphore;
+//!
+//! # fn main() -> Result<()> {
+//! let seats = Semaphore::new(2);
+//! run_blocking(|s| {
+//!     for guest in 1..=3 {
+//!         let seats = &seats;
+//!         s.launch(move |_| seats.with_permit(|| {
+//!             println!("guest {guest} sits");
+//!             delay(ms(1))
+//!         }));
+//!     }
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+// Layer 8: above the scopes, whose way to suspend it uses.
+//
+// - `wait_list` is the one list of those who wait; `park` leads from it to the suspension.
+// - `permits` is what a mutex and a semaphore have in common.
+
+mod mutex;
+mod park;
+mod permits;
+mod semaphore;
+mod wait_list;
+
+pub use mutex::{Mutex, MutexGuard};
+pub use semaphore::{Permit, Semaphore};

@@ -1,0 +1,197 @@
+//! The list of those who wait for their turn: at a channel, for a lock, for a permit.
+//!
+//! First in, first out. A node stands in the frame of the one who waits and allocates nothing; it can be taken out from
+//! anywhere in O(1). What a waiter waits for is *handed over*: whoever wakes it has written into the node's slot, or taken
+//! from it, before the waiter runs again. Nobody is woken in order to try once more, so nobody can be overtaken.
+//!
+//! # Roles
+//!
+//! - O, the owner: the coroutine or thread in whose frame the node stands.
+//! - R, the resumer: whoever brings what O waits for. It holds the list's lock.
+//! - X, the canceller: it knows the continuation word (`task/word.rs`) and no list.
+//!
+//! # States of a node
+//!
+//! | state | who may touch the slot | who may touch the links |
+//! |---|---|---|
+//! | idle: in no list | O | O |
+//! | linked, word SUSPENDED | nobody | whoever holds the lock |
+//! | linked, word CANCEL or withdrawn | nobody, until O has unlinked it; then O | whoever holds the lock |
+//! | claimed: out of the list, word VALUE | R, until it hands O back; then O | O |
+//! | passed over: out of the list, word not claimed | O | O |
+//!
+//! ```text
+//! idle   -O> linked                 link and publish, under the lock
+//! linked -R> claimed -O> idle       taken out and the word won, under the lock; handed back after it; settled
+//! linked -R> passed over -O> idle   taken out, but X or O itself was faster at the word; O finds it unlinked
+//! linked -X> linked -O> idle        X won the word; O takes the lock and unlinks
+//! linked -O> idle                   O withdrew: the same, without having slept
+//! ```
+//!
+//! # Why it holds
+//!
+//! - *No count is held.* R reads a node only under the lock. O does not leave its frame while the node may be linked: either
+//!   R took it out and handed O back, and touched the node for the last time before that; or O was cancelled, and takes
+//!   the lock once before it leaves. So a node that R finds in the list stands.
+//! - *The word is published under the lock* that the node was linked under. Else R could take out a node whose word
+//!   cannot be claimed yet, and its owner would sleep for ever.
+//! - *R queues nobody while it holds the lock.* It collects those whom it has claimed and hands them back afterwards: a node
+//!   may die as soon as its owner is queued, and a queue may need another lock.
+//! - *No user code runs under the lock.* Values are moved, never dropped or cloned there.
+//! - *The slot needs no order of its own*: O made it visible by the lock, R makes it visible by handing O back.
+//!
+//! # Waiting in several lists
+//!
+//! The node does not own the suspension, it only names its generation. So one suspension can stand in several lists at
+//! once: take the locks of all of them (in the order of their addresses), look whether anything is ready, else link a node
+//! into each, publish once, release all. The first R to win the word hands over; every other R passes its node over. The
+//! owner then takes each other lock once and leaves that list, as after a cancellation; the slots tell who came first.
+//!
+//! # Rejected
+//!
+//! A list without a lock (segments of cells, as in Kotlin): it saves the lock where many cores meet at one channel, and
+//! costs an allocation every so many waiters and a removal that is hard to get right. With coroutines that stay on their
+//! threads, one lock of a few instructions is not what a hand-over costs.
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::task::word::{Generation, Word};
+use crate::util::list::{Links, List};
+use crate::util::sync::Shared;
+
+/// What waits: it has a continuation word.
+pub(crate) trait Waits {
+    fn word(&self) -> &Word;
+}
+
+/// A place in a list, in the frame of `K`, with the slot through which something is handed over.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Node<K, P> {
+    // First, so that a pointer to the links is one to the node.
+    links: Links,
+    task: *const K,
+    /// The suspension that this node stands for while it is linked, else none. Guarded by the list's lock.
+    armed: Shared<Generation>,
+    slot: Shared<P>,
+}
+
+impl<K, P> Node<K, P> {
+    pub(crate) fn new(task: *const K, slot: P) -> Self {
+        Self {
+            links: Links::new(),
+            task,
+            armed: Shared::new(Generation::NONE),
+            slot: Shared::new(slot),
+        }
+    }
+
+    /// Owner, when the wait is over: what is in the slot now.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the owner, and the node is idle: it was never linked, or its owner has been handed back, or it has
+    /// left the list.
+    #[inline(always)]
+    pub(crate) unsafe fn with_slot<R>(&self, work: impl FnOnce(&mut P) -> R) -> R {
+        // SAFETY: an idle node's slot belongs to its owner.
+        self.slot.with_mut(|slot| work(unsafe { &mut *slot }))
+    }
+}
+
+/// The two ends of a list of such nodes.
+#[derive(Debug)]
+pub(crate) struct WaitList<K, P> {
+    list: List,
+    nodes: PhantomData<*const Node<K, P>>,
+}
+
+// SAFETY: the nodes are reached only by whoever holds the lock of the list, and slots are moved from thread to thread.
+unsafe impl<K: Sync, P: Send> Send for WaitList<K, P> {}
+// SAFETY: every operation demands the lock.
+unsafe impl<K: Sync, P: Send> Sync for WaitList<K, P> {}
+
+impl<K: Waits, P> WaitList<K, P> {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: List::new(),
+            nodes: PhantomData,
+        }
+    }
+
+    /// O: appends a node that stands for the coming suspension. The word is published before the lock is released.
+    ///
+    /// # Safety
+    ///
+    /// - The caller holds the lock of this list, and owns the node, which is idle.
+    /// - The node stays in place until its owner was handed back, or has left the list.
+    #[inline(always)]
+    pub(crate) unsafe fn link(&self, node: &Node<K, P>, generation: Generation) {
+        // SAFETY: the lock is held.
+        node.armed.with_mut(|armed| unsafe { *armed = generation });
+        // From the whole node, not from its links: who finds it in the list reaches all of it.
+        let links = ptr::from_ref(node).cast::<Links>();
+        // SAFETY: the caller vouches for lock and node.
+        unsafe { self.list.push_back(links) };
+    }
+
+    /// R: takes out the first who still waits, and claims it. `hand_over` works on its slot. What is returned with its
+    /// answer is claimed and in no queue: the caller owes it to be handed back, after the lock was released.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    #[inline(always)]
+    pub(crate) unsafe fn claim_first<R>(
+        &self,
+        hand_over: impl FnOnce(&mut P) -> R,
+    ) -> Option<(R, *const K)> {
+        loop {
+            // SAFETY: the lock is held.
+            let links = unsafe { self.list.pop_front() };
+            let node = links.cast::<Node<K, P>>();
+            // SAFETY: a linked node stands: its owner takes the lock before it leaves the frame. It was linked by a
+            // pointer to the whole of it.
+            let node = unsafe { node.as_ref() }?;
+            // SAFETY: the lock is held.
+            let generation = node
+                .armed
+                .with_mut(|armed| unsafe { std::mem::replace(&mut *armed, Generation::NONE) });
+            // SAFETY: a task is alive while its frame stands.
+            let claimed = unsafe { &*node.task }.word().claim_value(generation);
+            if claimed || cfg!(mutation = "wait_list_claim_unasked") {
+                // SAFETY: the claim gives us the slot until the owner is handed back.
+                let answer = node.slot.with_mut(|slot| hand_over(unsafe { &mut *slot }));
+                return Some((answer, node.task));
+            }
+        }
+    }
+
+    /// O, woken by a cancellation: takes its node out, unless a resumer has passed it over.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list, and owns the node, which was linked into this list.
+    pub(crate) unsafe fn leave(&self, node: &Node<K, P>) {
+        // SAFETY: the lock is held.
+        let generation = node
+            .armed
+            .with_mut(|armed| unsafe { std::mem::replace(&mut *armed, Generation::NONE) });
+        if generation != Generation::NONE || cfg!(mutation = "wait_list_leave_blind") {
+            // SAFETY: the lock is held, and an armed node is linked.
+            unsafe { self.list.remove(ptr::from_ref(node).cast()) };
+        }
+    }
+
+    /// Whether nobody is linked. Who is, may have been cancelled already.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    #[inline(always)]
+    pub(crate) unsafe fn is_empty(&self) -> bool {
+        // SAFETY: the lock is held.
+        unsafe { self.list.first() }.is_null()
+    }
+}
