@@ -27,13 +27,19 @@
 // Layer 8: above the scopes, whose way to suspend it uses.
 //
 // - `wait_list` is the one list of those who wait; `park` leads from it to the suspension.
+// - `channel` has a protocol of its own over two such lists.
 // - `permits` is what a mutex and a semaphore have in common.
 
+mod channel;
 mod mutex;
 mod park;
 mod permits;
 mod semaphore;
 mod wait_list;
 
+pub use channel::{
+    Capacity, ChannelBuilder, Closed, ClosedForReceive, ClosedForSend, IntoIter, Iter, Receiver,
+    SendError, Sender, TryRecvError, TrySendError, channel,
+};
 pub use mutex::{Mutex, MutexGuard};
 pub use semaphore::{Permit, Semaphore};

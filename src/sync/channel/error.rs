@@ -1,0 +1,287 @@
+//! How a channel says no.
+//!
+//! None of these implements `std::error::Error`: some carry a value, which an error that travels must not, and all of them
+//! turn into the error that is behind them rather than wrap it. `?` makes an [`Error`] of each.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::error::Error;
+
+/// A channel that is closed for sending, as an error: what `?` makes of a [`SendError`] where the channel was closed
+/// without a cause. Kotlin's `ClosedSendChannelException`.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+/// use switchback::sync::ClosedForSend;
+///
+/// let (tx, rx) = channel(Capacity::unlimited());
+/// drop(rx);
+/// let error = Error::from(tx.send(1).unwrap_err());
+/// assert!(error.is::<ClosedForSend>());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedForSend;
+
+impl fmt::Display for ClosedForSend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed for sending")
+    }
+}
+
+impl StdError for ClosedForSend {}
+
+/// A channel that is closed and empty, as an error: what a receive fails with where the channel was closed without a cause.
+/// Kotlin's `ClosedReceiveChannelException`.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+/// use switchback::sync::ClosedForReceive;
+///
+/// let (tx, rx) = channel::<i32>(Capacity::unlimited());
+/// drop(tx);
+/// assert!(rx.recv().unwrap_err().is::<ClosedForReceive>());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedForReceive;
+
+impl fmt::Display for ClosedForReceive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed and empty")
+    }
+}
+
+impl StdError for ClosedForReceive {}
+
+/// The answer of a channel that is closed and empty: an ordinary one, with the cause if there is one.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// # fn main() -> Result<()> {
+/// let (tx, rx) = channel::<i32>(Capacity::unlimited());
+/// tx.close_with(Error::msg("the source broke"));
+/// let closed = rx.recv_catching()?.unwrap_err();
+/// assert_eq!(closed.cause().unwrap().to_string(), "the source broke");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Closed {
+    pub(super) cause: Option<Error>,
+}
+
+impl Closed {
+    /// What the channel was closed or cancelled with; none if it just ended.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_ref()
+    }
+
+    pub(super) fn for_send(cause: Option<Error>) -> Error {
+        cause.unwrap_or_else(|| Error::new(ClosedForSend))
+    }
+
+    pub(super) fn for_receive(cause: Option<Error>) -> Error {
+        cause.unwrap_or_else(|| Error::new(ClosedForReceive))
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => write!(f, "the channel is closed: {cause}"),
+            None => f.write_str("the channel is closed"),
+        }
+    }
+}
+
+/// What a receive fails with: the cause, or [`ClosedForReceive`].
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Closed::for_receive(closed.cause)
+    }
+}
+
+/// A send that has failed, with the value.
+///
+/// `?` makes an [`Error`] of it: the cancellation of the one who wanted to send, the cause with which the channel was
+/// closed, or [`ClosedForSend`].
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+///
+/// let (tx, rx) = channel(Capacity::rendezvous());
+/// drop(rx);
+/// let error = tx.send(String::from("precious")).unwrap_err();
+/// assert!(error.is_closed());
+/// assert_eq!(error.into_value(), "precious");
+/// ```
+pub struct SendError<T> {
+    value: T,
+    error: Error,
+    is_closed: bool,
+}
+
+impl<T> SendError<T> {
+    /// The sender is cancelled, or must not wait here.
+    pub(super) fn refused(value: T, error: Error) -> Self {
+        Self {
+            value,
+            error,
+            is_closed: false,
+        }
+    }
+
+    pub(super) fn closed(value: T, cause: Option<Error>) -> Self {
+        Self {
+            value,
+            error: Closed::for_send(cause),
+            is_closed: true,
+        }
+    }
+
+    /// The value that was not sent.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// Why it was not sent.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Both.
+    pub fn into_parts(self) -> (T, Error) {
+        (self.value, self.error)
+    }
+
+    /// Whether the channel was closed or cancelled; if not, the sender itself was cancelled, or must not wait where it is.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(error: SendError<T>) -> Self {
+        error.error
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError")
+            .field("error", &format_args!("{:#}", self.error))
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+/// A send that did not succeed at once, with the value.
+pub enum TrySendError<T> {
+    /// There is no room, and no receiver waits.
+    Full(T),
+    /// The channel is closed or cancelled.
+    Closed(T, Closed),
+}
+
+impl<T> TrySendError<T> {
+    /// The value that was not sent.
+    pub fn into_value(self) -> T {
+        match self {
+            Self::Full(value) | Self::Closed(value, _) => value,
+        }
+    }
+
+    /// Whether there was no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether the channel is closed or cancelled.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(..))
+    }
+}
+
+impl<T> From<TrySendError<T>> for Error {
+    fn from(error: TrySendError<T>) -> Self {
+        match error {
+            TrySendError::Full(_) => Error::msg("the channel is full"),
+            TrySendError::Closed(_, closed) => Closed::for_send(closed.cause),
+        }
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("Full(..)"),
+            Self::Closed(_, closed) => write!(f, "Closed(.., {closed:?})"),
+        }
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("the channel is full"),
+            Self::Closed(_, closed) => fmt::Display::fmt(closed, f),
+        }
+    }
+}
+
+/// A receive that did not succeed at once.
+#[derive(Clone, Debug)]
+pub enum TryRecvError {
+    /// There is nothing yet.
+    Empty,
+    /// The channel is closed, and nothing is left in it.
+    Closed(Closed),
+}
+
+impl TryRecvError {
+    /// Whether there was nothing yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Whether the channel is closed, and nothing is left in it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+}
+
+impl From<TryRecvError> for Error {
+    fn from(error: TryRecvError) -> Self {
+        match error {
+            TryRecvError::Empty => Error::msg("the channel is empty"),
+            TryRecvError::Closed(closed) => closed.into(),
+        }
+    }
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the channel is empty"),
+            Self::Closed(closed) => fmt::Display::fmt(closed, f),
+        }
+    }
+}
