@@ -1,11 +1,14 @@
 //! The tools of coordination, through the public API.
 //!
 //! - [`channel`]: order, capacities, errors; [`ending`]: closing; [`cancelling`]: those who wait at one.
+//! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
 
 mod cancelling;
 mod channel;
+mod conservation;
 mod ending;
 mod mutex;
 mod semaphore;
 mod support;
+mod threads;

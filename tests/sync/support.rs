@@ -25,7 +25,8 @@ impl Log {
     }
 }
 
-/// Waits for a state that another thread brings about; a test that would wait for ever fails instead.
+/// Waits for a state that somebody else brings about, without holding up others; a test that would wait for ever fails
+/// instead.
 #[track_caller]
 pub fn until(what: impl Fn() -> bool) {
     let start = Instant::now();
@@ -35,7 +36,7 @@ pub fn until(what: impl Fn() -> bool) {
             start.elapsed() < Duration::from_secs(30),
             "waited in vain at {place}"
         );
-        std::thread::sleep(Duration::from_micros(200));
+        delay(Duration::from_micros(200)).unwrap();
     }
 }
 
