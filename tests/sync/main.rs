@@ -2,8 +2,10 @@
 //!
 //! - [`channel`]: order, capacities, errors; [`ending`]: closing; [`cancelling`]: those who wait at one.
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
+//! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
 
+mod bounds;
 mod cancelling;
 mod channel;
 mod conservation;
