@@ -2,13 +2,15 @@
 //!
 //! What is compiled here are the protocol files of the crate themselves: they take their atomics and shared cells from
 //! `util::sync`, and here that is [`util::sync`] made of loom's types. The layers above, which act on what a protocol
-//! returns, stand on real stacks and real descriptors; [`block`] does the same acts without them.
+//! returns, stand on real stacks and real descriptors; [`block`] and [`waits`] do the
+//! same acts without them.
 //!
 //! - [`locks`]: the lock by itself; the other models have loom's in its place.
 //! - [`words`]: the continuation word against resumers and cancellers.
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
 //! - [`joins`]: those who wait for a job.
+//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
 //! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
@@ -46,14 +48,26 @@ mod task {
     pub(crate) mod word;
 }
 
+#[path = "../../src/sync"]
+mod sync {
+    pub(crate) mod permits;
+    pub(crate) mod wait_list;
+    pub(crate) mod channel {
+        pub(crate) mod core;
+    }
+}
+
 mod block;
+mod waits;
 mod yard;
 
 mod endings;
 mod inboxes;
 mod joins;
 mod locks;
+mod pipes;
 mod trees;
+mod turns;
 mod words;
 
 /// Runs a model through its interleavings. At its end all that it has put into the yard must be freed.

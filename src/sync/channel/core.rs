@@ -153,7 +153,9 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     pub(crate) fn offer(&self, value: T, woken: impl FnOnce(*const K)) -> Offer<T, C> {
         let (limit, overflow) = (self.core.limit, self.core.overflow);
         self.state(|state| {
-            if let End::Closed(cause) | End::Cancelled(cause) = &state.end {
+            if let End::Closed(cause) | End::Cancelled(cause) = &state.end
+                && !cfg!(mutation = "channel_offer_after_end")
+            {
                 return Offer::Ended(value, cause.clone());
             }
             let mut value = Some(value);
@@ -230,6 +232,8 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     ) {
         // SAFETY: the lock is held, and the caller vouches for the node.
         self.state(|state| unsafe { state.senders.link(node, generation) });
+        #[cfg(mutation = "channel_publish_unlocked")]
+        drop(self);
         publish();
     }
 
@@ -247,6 +251,8 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     ) {
         // SAFETY: the lock is held, and the caller vouches for the node.
         self.state(|state| unsafe { state.receivers.link(node, generation) });
+        #[cfg(mutation = "channel_publish_unlocked")]
+        drop(self);
         publish();
     }
 
@@ -281,7 +287,9 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
                 return Err(cause);
             }
             state.end = End::Closed(cause);
-            release(&state.receivers, woken);
+            if !cfg!(mutation = "channel_close_wakes_nobody") {
+                release(&state.receivers, woken);
+            }
             Ok(())
         })
     }
@@ -299,7 +307,9 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
             };
             state.end = End::Cancelled(cause);
             release(&state.receivers, &mut woken);
-            release(&state.senders, woken);
+            if !cfg!(mutation = "channel_cancel_forgets_senders") {
+                release(&state.senders, woken);
+            }
             let elements = std::mem::take(&mut state.buffer);
             (Rest { is_first, elements }, unused)
         })
