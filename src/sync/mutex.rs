@@ -71,6 +71,10 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 impl<T> Mutex<T> {
     /// Makes a lock that nobody holds.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Examples
     ///
     /// ```
@@ -86,6 +90,10 @@ impl<T> Mutex<T> {
     }
 
     /// Gives the value back.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///
@@ -256,6 +264,10 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Whether somebody holds the lock at this moment.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Examples
     ///
     /// ```
@@ -272,6 +284,10 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Whether the running coroutine, or the calling plain thread, has taken the lock and not given it up.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///
@@ -294,6 +310,10 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The value, without locking: nobody else can have it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///

@@ -46,6 +46,10 @@ pub struct Semaphore {
 impl Semaphore {
     /// Makes a semaphore with so many permits, all of them free.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
     /// # Panics
     ///
     /// If `permits` is 0: nobody could ever go on.
@@ -199,6 +203,10 @@ impl Semaphore {
     }
 
     /// How many permits are free at this moment.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///

@@ -250,3 +250,28 @@ fn what_a_channel_has_taken_and_not_delivered_goes_to_the_handler() {
     drop(rx);
     log.expect(&["1"]);
 }
+
+#[test]
+fn a_loop_over_a_channel_ends_with_it() {
+    let log = Log::default();
+    run_blocking(|s| {
+        let (tx, rx) = channel(Capacity::rendezvous());
+        let log = &log;
+        s.launch(move |_| {
+            for n in 1..=3 {
+                tx.send(n)?;
+            }
+            log.put("closing");
+            tx.close();
+            log.put("closed");
+            Ok(())
+        });
+        for n in rx {
+            log.put(format!("got {}", n?));
+        }
+        log.put("loop ended");
+        Ok(())
+    })
+    .unwrap();
+    log.expect(&["got 1", "got 2", "closing", "closed", "got 3", "loop ended"]);
+}

@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: order, capacities, errors; [`ending`]: closing; [`cancelling`]: those who wait at one.
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
+//! - [`product`]: every operation, cancelled at every moment.
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
 
@@ -11,6 +12,7 @@ mod channel;
 mod conservation;
 mod ending;
 mod mutex;
+mod product;
 mod semaphore;
 mod support;
 mod threads;

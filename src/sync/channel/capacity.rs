@@ -43,12 +43,38 @@ pub struct Capacity {
 
 impl Capacity {
     /// Holds nothing: a send waits until a receiver takes the element.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, _rx) = channel(Capacity::rendezvous());
+    /// assert!(tx.try_send(1).is_err(), "nobody waits for it");
+    /// ```
     #[must_use]
     pub const fn rendezvous() -> Self {
         Self::buffered(0)
     }
 
     /// Holds so many elements; a send into a full channel waits. With 0 it is a rendezvous.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, _rx) = channel(Capacity::buffered(2));
+    /// assert_eq!((0..10).filter(|n| tx.try_send(*n).is_ok()).count(), 2);
+    /// ```
     #[must_use]
     pub const fn buffered(limit: usize) -> Self {
         Self {
@@ -58,24 +84,92 @@ impl Capacity {
     }
 
     /// Holds everything: a send never waits, and memory is the limit.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, _rx) = channel(Capacity::unlimited());
+    /// assert!((0..1000).all(|n| tx.try_send(n).is_ok()));
+    /// ```
     #[must_use]
     pub const fn unlimited() -> Self {
         Self::buffered(usize::MAX)
     }
 
     /// Holds the newest element only; the one before it is dropped. A send never waits.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, rx) = channel(Capacity::conflated());
+    /// tx.send("old")?;
+    /// tx.send("new")?;
+    /// assert_eq!(rx.recv()?, "new");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn conflated() -> Self {
         Self::drop_oldest(1)
     }
 
     /// Holds so many elements, at least one; a send into a full channel drops the oldest, and never waits.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, rx) = channel(Capacity::drop_oldest(2));
+    /// for n in 1..=3 {
+    ///     tx.send(n)?;
+    /// }
+    /// assert_eq!(rx.recv()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn drop_oldest(limit: usize) -> Self {
         Self::dropping(limit, Overflow::DropOldest)
     }
 
     /// Holds so many elements, at least one; what is sent into a full channel is dropped. A send never waits.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, rx) = channel(Capacity::drop_latest(1));
+    /// tx.send("first")?;
+    /// tx.send("second")?;
+    /// assert_eq!(rx.recv()?, "first");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn drop_latest(limit: usize) -> Self {
         Self::dropping(limit, Overflow::DropLatest)

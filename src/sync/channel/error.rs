@@ -79,6 +79,23 @@ pub struct Closed {
 
 impl Closed {
     /// What the channel was closed or cancelled with; none if it just ended.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+    /// drop(tx);
+    /// assert!(rx.recv_catching()?.unwrap_err().cause().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_ref()
@@ -150,21 +167,85 @@ impl<T> SendError<T> {
     }
 
     /// The value that was not sent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel(Capacity::rendezvous());
+    /// drop(rx);
+    /// assert_eq!(tx.send(7).unwrap_err().into_value(), 7);
+    /// ```
     pub fn into_value(self) -> T {
         self.value
     }
 
     /// Why it was not sent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel(Capacity::rendezvous());
+    /// rx.cancel_with("enough");
+    /// assert_eq!(tx.send(7).unwrap_err().error().to_string(), "cancelled: enough");
+    /// ```
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// Both.
+    /// Both the value and the reason.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, _rx) = channel(Capacity::rendezvous());
+    /// tx.close_with(Error::msg("maintenance"));
+    /// let (value, reason) = tx.send(7).unwrap_err().into_parts();
+    /// assert_eq!((value, reason.to_string().as_str()), (7, "maintenance"));
+    /// ```
     pub fn into_parts(self) -> (T, Error) {
         (self.value, self.error)
     }
 
     /// Whether the channel was closed or cancelled; if not, the sender itself was cancelled, or must not wait where it is.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, _rx) = channel(Capacity::rendezvous());
+    /// run_blocking(|s| {
+    ///     let job = s.launch(|s| {
+    ///         s.cancel();
+    ///         assert!(!tx.send(7).unwrap_err().is_closed());
+    ///     });
+    ///     job.join()
+    /// })
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
@@ -192,6 +273,18 @@ impl<T> fmt::Display for SendError<T> {
 }
 
 /// A send that did not succeed at once, with the value.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+/// use switchback::sync::TrySendError;
+///
+/// let (tx, rx) = channel(Capacity::rendezvous());
+/// assert!(matches!(tx.try_send(1), Err(TrySendError::Full(1))));
+/// drop(rx);
+/// assert!(matches!(tx.try_send(2), Err(TrySendError::Closed(2, _))));
+/// ```
 pub enum TrySendError<T> {
     /// There is no room, and no receiver waits.
     Full(T),
@@ -201,6 +294,10 @@ pub enum TrySendError<T> {
 
 impl<T> TrySendError<T> {
     /// The value that was not sent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn into_value(self) -> T {
         match self {
             Self::Full(value) | Self::Closed(value, _) => value,
@@ -208,11 +305,19 @@ impl<T> TrySendError<T> {
     }
 
     /// Whether there was no room.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
     /// Whether the channel is closed or cancelled.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(..))
     }
@@ -246,6 +351,18 @@ impl<T> fmt::Display for TrySendError<T> {
 }
 
 /// A receive that did not succeed at once.
+///
+/// # Examples
+///
+/// ```
+/// use switchback::prelude::*;
+/// use switchback::sync::TryRecvError;
+///
+/// let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+/// assert!(matches!(rx.try_recv(), Err(TryRecvError::Empty)));
+/// drop(tx);
+/// assert!(matches!(rx.try_recv(), Err(TryRecvError::Closed(_))));
+/// ```
 #[derive(Clone, Debug)]
 pub enum TryRecvError {
     /// There is nothing yet.
@@ -256,12 +373,20 @@ pub enum TryRecvError {
 
 impl TryRecvError {
     /// Whether there was nothing yet.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
     }
 
     /// Whether the channel is closed, and nothing is left in it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))

@@ -85,6 +85,10 @@ pub struct ChannelBuilder<T> {
 
 impl<T> ChannelBuilder<T> {
     /// Begins with a capacity.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     pub fn new(capacity: Capacity) -> Self {
         Self {
             capacity,
@@ -100,12 +104,30 @@ impl<T> ChannelBuilder<T> {
     ///
     /// The handler runs in the call that loses the element. It must not suspend; a panic in it is reported and goes no
     /// further.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    /// use switchback::sync::ChannelBuilder;
+    ///
+    /// let (tx, rx) = ChannelBuilder::new(Capacity::drop_latest(1))
+    ///     .on_undelivered_element(|n| println!("{n} was lost"))
+    ///     .build();
+    /// tx.try_send(1).unwrap();
+    /// tx.try_send(2).unwrap();
+    /// assert_eq!(rx.try_recv().unwrap(), 1);
+    /// ```
     pub fn on_undelivered_element(mut self, handler: impl Fn(T) + Send + Sync + 'static) -> Self {
         self.undelivered = Some(Box::new(handler));
         self
     }
 
     /// Makes the channel.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     #[must_use]
     pub fn build(self) -> (Sender<T>, Receiver<T>) {
         let hub = Arc::new(Hub::new(self.capacity, self.undelivered));

@@ -270,6 +270,16 @@ impl<T> Receiver<T> {
     /// # Suspension
     ///
     /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+    /// rx.cancel_with("not needed");
+    /// assert_eq!(tx.send(1).unwrap_err().to_string(), "cancelled: not needed");
+    /// ```
     pub fn cancel_with(&self, message: impl Into<Cow<'static, str>>) {
         self.hub.cancel(Some(Error::cancelled_with(message)));
     }
@@ -280,6 +290,18 @@ impl<T> Receiver<T> {
     /// # Suspension
     ///
     /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+    /// rx.cancel_because(Error::msg("disk full"));
+    /// let error = Error::from(tx.send(1).unwrap_err());
+    /// assert!(error.is_cancelled());
+    /// assert_eq!(error.source().unwrap().to_string(), "disk full");
+    /// ```
     pub fn cancel_because(&self, error: impl Into<Error>) {
         let error = error.into();
         let cancellation = error.cancellation();
@@ -293,6 +315,23 @@ impl<T> Receiver<T> {
     }
 
     /// Whether nothing can be received any more: the channel is closed, and nothing is left in it.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel(Capacity::buffered(1));
+    /// tx.try_send(1).unwrap();
+    /// tx.close();
+    /// assert!(!rx.is_closed_for_receive());
+    /// rx.try_recv().unwrap();
+    /// assert!(rx.is_closed_for_receive());
+    /// ```
     #[must_use]
     pub fn is_closed_for_receive(&self) -> bool {
         self.hub.core.lock().is_closed_for_receive()
@@ -300,6 +339,10 @@ impl<T> Receiver<T> {
 
     /// Whether there is nothing to receive at this moment, though something may come. False once the channel
     /// [is closed](Receiver::is_closed_for_receive) and empty.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
     ///
     /// # Examples
     ///

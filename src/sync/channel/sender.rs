@@ -255,6 +255,21 @@ impl<T> Sender<T> {
     }
 
     /// Whether nothing more can be sent.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+    /// assert!(!tx.is_closed_for_send());
+    /// drop(rx);
+    /// assert!(tx.is_closed_for_send());
+    /// ```
     #[must_use]
     pub fn is_closed_for_send(&self) -> bool {
         self.hub.core.lock().is_closed_for_send()

@@ -1,0 +1,127 @@
+//! What does it cost to pass an element to another coroutine, or to take turns?
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use switchback::prelude::*;
+
+/// Runs two coroutines to their end, on one loop or on a dispatcher.
+fn both(
+    there: Option<Dispatcher>,
+    one: impl FnOnce() -> Result<()> + Send,
+    other: impl FnOnce() -> Result<()> + Send,
+) -> Duration {
+    fn launch<'s, 'env>(
+        s: &'s Scope<'s, 'env>,
+        one: impl FnOnce() -> Result<()> + Send + 'env,
+        other: impl FnOnce() -> Result<()> + Send + 'env,
+    ) {
+        s.launch(|_| one());
+        s.launch(|_| other());
+    }
+    let start = Instant::now();
+    match there {
+        None => run_blocking(|s| {
+            launch(s, one, other);
+            Ok(())
+        }),
+        Some(there) => with_context(there, |s| {
+            launch(s, one, other);
+            Ok(())
+        }),
+    }
+    .expect("nothing here fails");
+    start.elapsed()
+}
+
+/// Two send a number back and forth.
+fn ping_pong(there: Option<Dispatcher>, capacity: Capacity, rounds: u64) -> Duration {
+    let (ping_tx, ping) = channel(capacity);
+    let (pong_tx, pong) = channel(capacity);
+    let answer = move || {
+        for number in ping {
+            pong_tx.send(number? + 1)?;
+        }
+        Ok(())
+    };
+    let ask = move || {
+        for number in 0..rounds {
+            ping_tx.send(number)?;
+            assert_eq!(pong.recv()?, number + 1);
+        }
+        Ok(())
+    };
+    both(there, answer, ask)
+}
+
+/// One sends, one sums up, through a buffer.
+fn stream(there: Option<Dispatcher>, count: u64) -> Duration {
+    let (tx, rx) = channel(Capacity::buffered(100));
+    let send = move || {
+        for number in 0..count {
+            tx.send(number)?;
+        }
+        Ok(())
+    };
+    let sum = move || {
+        let sum = rx.into_iter().sum::<Result<u64>>()?;
+        assert_eq!(sum, count * (count.max(1) - 1) / 2);
+        Ok(())
+    };
+    both(there, send, sum)
+}
+
+fn channels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("channel");
+    let default = || Some(Dispatchers::default());
+    group.bench_function("ping-pong, rendezvous", |b| {
+        b.iter_custom(|rounds| ping_pong(None, Capacity::rendezvous(), rounds))
+    });
+    group.bench_function("ping-pong, one slot", |b| {
+        b.iter_custom(|rounds| ping_pong(None, Capacity::buffered(1), rounds))
+    });
+    group.bench_function("ping-pong, default dispatcher", |b| {
+        b.iter_custom(|rounds| ping_pong(default(), Capacity::rendezvous(), rounds))
+    });
+    group.bench_function("stream", |b| b.iter_custom(|count| stream(None, count)));
+    group.bench_function("stream, default dispatcher", |b| {
+        b.iter_custom(|count| stream(default(), count))
+    });
+    group.finish();
+}
+
+fn turns(criterion: &mut Criterion) {
+    criterion.bench_function("lock, free", |b| {
+        let lock = Mutex::new(0_u64);
+        run_blocking(|_| {
+            b.iter(|| *lock.lock().expect("free") += 1);
+            Ok(())
+        })
+        .expect("nothing here fails");
+    });
+    criterion.bench_function("lock, handed over", |b| {
+        b.iter_custom(|rounds| {
+            let lock = Mutex::new(0_u64);
+            let start = Instant::now();
+            run_blocking(|s| {
+                for _ in 0..2 {
+                    let lock = &lock;
+                    s.launch(move |_| {
+                        for _ in 0..rounds.div_ceil(2) {
+                            let mut count = lock.lock()?;
+                            yield_()?;
+                            *count += 1;
+                        }
+                        Ok(())
+                    });
+                }
+                Ok(())
+            })
+            .expect("nothing here fails");
+            start.elapsed()
+        })
+    });
+}
+
+criterion_group!(benches, channels, turns);
+criterion_main!(benches);
