@@ -41,7 +41,8 @@ impl Worker {
             pool.searching.store(false, Ordering::SeqCst);
             fence(Ordering::SeqCst);
             if found {
-                if pool.idle.load(Ordering::Relaxed) > 1 && pool.has_surplus() {
+                // What is left waits behind what was found, and those who launched it woke nobody: another one watches.
+                if pool.idle.load(Ordering::Relaxed) > 1 && pool.has_work() {
                     pool.wake_one();
                 }
                 return;
@@ -128,9 +129,5 @@ impl Pool {
     /// Whether anything has not started anywhere.
     fn has_work(&self) -> bool {
         !self.injected.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
-    }
-
-    fn has_surplus(&self) -> bool {
-        !self.injected.is_empty() || self.seats.iter().any(|seat| seat.stealer.len() > KEEP)
     }
 }

@@ -103,10 +103,17 @@ impl Worker {
             if turn.is_multiple_of(LOOK_EVERY) {
                 self.look_outside();
             }
-            if turn.is_multiple_of(FRESH_EVERY) && self.has_seat() {
-                self.take_fresh();
-            }
-            let task = self.home.local.ready.pop();
+            // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
+            let fresh = if turn.is_multiple_of(FRESH_EVERY) {
+                self.fresh_here()
+            } else {
+                std::ptr::null()
+            };
+            let task = if fresh.is_null() {
+                self.home.local.ready.pop()
+            } else {
+                fresh
+            };
             if done(task) {
                 local.turning.set(turning);
                 local.current.set(resumed);
@@ -175,8 +182,29 @@ impl Worker {
         }
     }
 
+    /// Pool workers: takes one coroutine that has not started, to be started at once. Null if there is none, if it was
+    /// handed to another worker, or if the next in the queue is such a one.
+    fn fresh_here(&self) -> *const Task {
+        // SAFETY: a queued task is alive.
+        let next = unsafe { self.home.local.ready.first().as_ref() };
+        if next.is_some_and(|next| next.stack.get().is_none()) {
+            return std::ptr::null();
+        }
+        let fresh = self.member.borrow().as_ref().and_then(Member::next);
+        fresh.map_or(std::ptr::null(), |fresh| self.placed(fresh))
+    }
+
     /// Queues a coroutine that is about to start here, or hands it to a worker that hosts far fewer.
     pub(crate) fn place(&self, fresh: Fresh) {
+        let task = self.placed(fresh);
+        if !task.is_null() {
+            // SAFETY: the task has not started, and this is the only right to it.
+            unsafe { self.home.push_ready(task) };
+        }
+    }
+
+    /// The coroutine, if it is to start here; null if it was handed to a worker that hosts far fewer.
+    fn placed(&self, fresh: Fresh) -> *const Task {
         let task = fresh.task();
         let target = self
             .member
@@ -184,10 +212,12 @@ impl Worker {
             .as_ref()
             .and_then(|member| member.lighter(self.home));
         match target {
-            // SAFETY: the task has not started, and this is the only right to it.
-            Some(other) => unsafe { pool::hand_over(other, task) },
-            // SAFETY: as above.
-            None => unsafe { self.home.push_ready(task) },
+            Some(other) => {
+                // SAFETY: the task has not started, and this is the only right to it.
+                unsafe { pool::hand_over(other, task) };
+                std::ptr::null()
+            }
+            None => task,
         }
     }
 
