@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use switchback::prelude::*;
 use switchback::testing::run_test;
 
+use super::streams::{app_07_pipeline, app_08_worker_pool, app_09_crawler, app_11_actor_counter};
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Shown, Trace, attempt, boom, t, x};
 
@@ -15,7 +16,28 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(app_04_background_cache_write),
     scenario!(app_05_component_start_stop),
     scenario!(app_06_transaction),
+    scenario!(
+        app_07_pipeline,
+        differs: "An element handed to a receiver that is cancelled before it runs",
+        "make 1\n\
+         make 2\n\
+         make 3\n\
+         use 1\n\
+         source done\n\
+         use 4\n\
+         squares done\n\
+         use 9\n\
+         make 1\n\
+         make 2\n\
+         only 1\n\
+         make 3\n\
+         end\n\
+         END\n"
+    ),
+    scenario!(app_08_worker_pool),
+    scenario!(app_09_crawler),
     scenario!(app_10_periodic_maintenance),
+    scenario!(app_11_actor_counter),
 ];
 
 fn app_01_parallel_fetch(trace: &'static Trace) -> Result<()> {

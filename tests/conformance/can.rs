@@ -11,6 +11,7 @@ use crate::support::{Shown, Trace, attempt, st, t, x};
 
 pub const SCENARIOS: &[Scenario] = &[
     scenario!(can_01_at_delay),
+    scenario!(can_02_all_waiting_operations),
     scenario!(can_03_busy_code_is_not_interrupted),
     scenario!(can_04_is_active_loop),
     scenario!(can_05_ensure_active),
@@ -357,4 +358,61 @@ fn can_11_cancel_before_start(trace: &'static Trace) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn can_02_all_waiting_operations(trace: &'static Trace) -> Result<()> {
+    let probe = |name: &'static str, operation: fn(&Targets) -> Result<()>, targets: &Targets| {
+        coroutine_scope(|s| {
+            let undispatched = s.builder().start(CoroutineStart::Undispatched);
+            let j = undispatched.launch(|_| {
+                let ended = operation(targets);
+                match &ended {
+                    Ok(()) => t!(trace, "{name} returned"),
+                    Err(error) => t!(trace, "{name}: {}", x(error)),
+                }
+                ended
+            });
+            j.cancel_with(format!("stop {name}"));
+            j.join()
+        })
+    };
+    let (tx, rx) = channel(Capacity::rendezvous());
+    let on = Targets {
+        never: CompletableDeferred::new(),
+        tx,
+        rx,
+        m: Mutex::new(()),
+    };
+    run_test(|_| {
+        let _locked = on.m.lock()?;
+        probe("delay", |_| delay(ms(1000)), &on)?;
+        probe("yield", |_| yield_(), &on)?;
+        probe("await", |on| on.never.await_().map(drop), &on)?;
+        probe("join", |on| on.never.join(), &on)?;
+        probe(
+            "awaitAll",
+            |on| await_all([on.never.clone()]).map(drop),
+            &on,
+        )?;
+        probe("send", |on| Ok(on.tx.send(1)?), &on)?;
+        probe("receive", |on| on.rx.recv().map(drop), &on)?;
+        probe("lock", |on| on.m.lock().map(drop), &on)?;
+        probe("awaitCancellation", |_| await_cancellation(), &on)?;
+        t!(
+            trace,
+            "none of the targets was cancelled: {} {} {}",
+            on.never.is_active(),
+            !on.tx.is_closed_for_send(),
+            on.m.is_locked()
+        );
+        Ok(())
+    })
+}
+
+/// What is waited for in vain.
+struct Targets {
+    never: CompletableDeferred<i32>,
+    tx: Sender<i32>,
+    rx: Receiver<i32>,
+    m: Mutex<()>,
 }

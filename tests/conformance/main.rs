@@ -18,23 +18,11 @@ mod ctx;
 mod disp;
 mod exc;
 mod job;
+mod streams;
 mod suite;
 mod sup;
 mod support;
 mod tmo;
-
-/// What the scenarios that are not written yet wait for.
-const WAITING: &[suite::Waiting] = &[
-    waits("app_07_pipeline", "channels"),
-    waits("app_08_worker_pool", "channels"),
-    waits("app_09_crawler", "Semaphore"),
-    waits("app_11_actor_counter", "channels"),
-    waits("can_02_all_waiting_operations", "channels and Mutex"),
-];
-
-const fn waits(name: &'static str, waits_for: &'static str) -> suite::Waiting {
-    suite::Waiting { name, waits_for }
-}
 
 #[test]
 fn scenarios_leave_the_traces_of_kotlin() {
@@ -49,5 +37,5 @@ fn scenarios_leave_the_traces_of_kotlin() {
         disp::SCENARIOS,
         app::SCENARIOS,
     ];
-    suite::run(&areas, WAITING);
+    suite::run(&areas);
 }

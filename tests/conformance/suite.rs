@@ -41,12 +41,6 @@ pub enum Difference {
     },
 }
 
-/// A scenario that needs what the library does not have yet.
-pub struct Waiting {
-    pub name: &'static str,
-    pub waits_for: &'static str,
-}
-
 /// Lists a scenario: alone, if its trace is the recorded one; else with what is different, and why.
 macro_rules! scenario {
     ($name:ident) => {
@@ -75,12 +69,9 @@ macro_rules! scenario {
 pub(crate) use scenario;
 
 /// Runs everything that is asked for, as often as is asked for, and prints the table.
-pub fn run(areas: &[&[Scenario]], waiting: &[Waiting]) {
+pub fn run(areas: &[&[Scenario]]) {
     let scenarios: Vec<_> = areas.iter().copied().flatten().collect();
-    let names = scenarios.iter().map(|scenario| scenario.name);
-    let known: Vec<_> = names
-        .chain(waiting.iter().map(|other| other.name))
-        .collect();
+    let known: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
     let recorded = recorded_names();
     let left_out = left_out(&recorded, &known);
     assert!(
@@ -103,16 +94,9 @@ pub fn run(areas: &[&[Scenario]], waiting: &[Waiting]) {
             break;
         }
     }
-    let waiting = waiting.iter().filter(|w| w.name.contains(&wanted));
-    for other in waiting.clone() {
-        table.line(other.name, &format!("waits for {}", other.waits_for));
-    }
     table.text += &format!(
-        "{} the same, {} differ on purpose, {} can be written in part only, {} wait; {runs} runs\n",
-        table.same,
-        table.on_purpose,
-        table.refused,
-        waiting.count()
+        "{} the same, {} differ on purpose, {} can be written in part only; {runs} runs\n",
+        table.same, table.on_purpose, table.refused
     );
     // Past the capture of the test's output: the table is the result.
     let _ = write!(stderr(), "\n{}", table.text);
