@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::context::CoroutineContext;
 use crate::driver::Driver;
+use crate::driver::wheel::Wheel;
 use crate::error::{Error, Result};
 use crate::scheduler::thread;
 use crate::scope::run_blocking::block_on_loop;
@@ -66,18 +67,19 @@ where
 }
 
 /// Goes back to the system's clock when it is dropped.
-struct VirtualTime<'a>(&'a Driver);
+struct VirtualTime<'a>(&'a Driver, Option<Wheel>);
 
 impl<'a> VirtualTime<'a> {
     fn begin(driver: &'a Driver) -> Self {
-        driver.begin_virtual_time();
-        Self(driver)
+        Self(driver, Some(driver.begin_virtual_time()))
     }
 }
 
 impl Drop for VirtualTime<'_> {
     fn drop(&mut self) {
-        self.0.end_virtual_time();
+        if let Some(timers) = self.1.take() {
+            self.0.end_virtual_time(timers);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::task::queue::Queue;
 use crate::task::wait::Here;
 use crate::task::word::{Generation, Phase, Withdrawal, Woken};
-use crate::task::{CANCEL_HANDLER, Task, TaskRef, current, waiter};
+use crate::task::{CANCEL_HANDLER, CancelHandler, Task, TaskRef, current, report, waiter};
 
 /// Where the resumer puts what it brings. It stands in the suspended frame.
 #[derive(Debug)]
@@ -113,41 +113,45 @@ impl<T> Continuation<T> {
     /// If a handler was set already.
     pub fn invoke_on_cancellation(&self, handler: impl FnOnce(&Error) + Send + 'static) {
         let task: &Task = &self.task;
+        let mut handler: Option<CancelHandler> = Some(Box::new(handler));
         if self.is_active() {
+            let mut earlier = None;
             let stored = task.with_extras(|extras| match &extras.cancel_handler {
                 Some((generation, _)) if *generation == self.generation => false,
                 _ => {
-                    extras.cancel_handler = Some((self.generation, Box::new(handler)));
+                    let new = handler.take().map(|handler| (self.generation, handler));
+                    earlier = std::mem::replace(&mut extras.cancel_handler, new);
+                    // ORDERING: seq-cst, before the look at the word below; the canceller claims the word, then looks for
+                    // the bit.
+                    task.value.fetch_or(CANCEL_HANDLER, Ordering::SeqCst);
                     true
                 }
             });
+            // Outside the lock: they are the user's.
+            drop(earlier);
             assert!(stored, "a continuation takes one cancellation handler");
-            // ORDERING: seq-cst, before the look at the word below; the canceller claims the word, then looks for the bit.
-            task.value.fetch_or(CANCEL_HANDLER, Ordering::SeqCst);
-            if !self.is_cancelled() {
+            if self.is_active() {
                 return;
             }
-            let taken = task.with_extras(|extras| {
-                let mine = matches!(&extras.cancel_handler, Some((g, _)) if *g == self.generation);
-                if mine {
-                    extras.cancel_handler.take()
-                } else {
-                    None
-                }
-            });
-            if let Some((_, handler)) = taken {
-                run_now(task, handler);
-            }
-        } else if self.is_cancelled() {
-            run_now(task, Box::new(handler));
+            handler = take_handler(task, self.generation);
+        }
+        // Nobody has resumed it, since that consumes it: so the wait was ended by a cancellation, which the coroutine may have
+        // met meanwhile. A canceller that saw the bit has called it.
+        if let Some(handler) = handler {
+            run_now(task, handler);
         }
     }
 }
 
-fn run_now(task: &Task, handler: crate::task::CancelHandler) {
+/// The cancellation handler of this very suspension.
+fn take_handler(task: &Task, generation: Generation) -> Option<CancelHandler> {
+    crate::task::cancel::take_cancel_handler(task, generation)
+}
+
+fn run_now(task: &Task, handler: CancelHandler) {
     let cause = own_cause(task).unwrap_or_else(|| Error::cancelled_by(task.id));
     if let Err(panic) = current::closed(move || handler(&cause)) {
-        crate::task::report::handler_panicked("a cancellation handler", panic);
+        report::handler_panicked("a cancellation handler", panic);
     }
 }
 
@@ -207,7 +211,7 @@ pub(crate) fn suspend<T>(
     let arranged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block(continuation)));
     if !matches!(arranged, Ok(Ok(()))) {
         give_up(here, generation);
-        drop_handler(task);
+        drop_handler(task, generation);
         match arranged {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(error),
@@ -215,7 +219,17 @@ pub(crate) fn suspend<T>(
         }
     }
     let woken = here.park(generation, cancellable, || ());
-    drop_handler(task);
+    match woken {
+        Woken::Cancelled => {
+            // Whoever has claimed us has called it. It is left if we have withdrawn: the canceller looked before we published.
+            if has_handler(task)
+                && let Some(handler) = take_handler(task, generation)
+            {
+                run_now(task, handler);
+            }
+        }
+        Woken::Value => drop_handler(task, generation),
+    }
     match woken {
         Woken::Cancelled => Err(here.cancelled()),
         Woken::Value => slot
@@ -237,10 +251,15 @@ fn give_up(here: &Here, generation: Generation) {
     }
 }
 
-fn drop_handler(task: &Task) {
-    if task.value.load(Ordering::Relaxed) & CANCEL_HANDLER != 0 {
-        let handler = task.with_extras(|extras| extras.cancel_handler.take());
-        task.value.fetch_and(!CANCEL_HANDLER, Ordering::Relaxed);
-        let _ = current::closed(|| drop(handler));
+fn has_handler(task: &Task) -> bool {
+    task.value.load(Ordering::Relaxed) & CANCEL_HANDLER != 0
+}
+
+fn drop_handler(task: &Task, generation: Generation) {
+    if has_handler(task) {
+        let handler = take_handler(task, generation);
+        if let Err(panic) = current::closed(|| drop(handler)) {
+            report::handler_panicked("the destructor of a cancellation handler", panic);
+        }
     }
 }

@@ -91,21 +91,21 @@ impl Driver {
         Some(Duration::from_nanos(next.saturating_sub(self.clock.now())))
     }
 
-    /// Sets a virtual clock, until [`Driver::end_virtual_time`].
-    pub(crate) fn begin_virtual_time(&self) {
+    /// Sets a virtual clock, until [`Driver::end_virtual_time`], which takes what this gives: the timers of the frames below,
+    /// which go by the system's clock.
+    pub(crate) fn begin_virtual_time(&self) -> Wheel {
         self.clock.begin_virtual();
+        self.wheel.replace(Wheel::new(self.clock.now()))
     }
 
-    /// Goes back to the system's clock. No timer is set any more.
-    pub(crate) fn end_virtual_time(&self) {
+    /// Goes back to the system's clock. No timer of the virtual one is set any more.
+    pub(crate) fn end_virtual_time(&self, timers: Wheel) {
         self.clock.end_virtual();
-        let mut wheel = self.wheel.borrow_mut();
+        let ended = self.wheel.replace(timers);
         debug_assert!(
-            wheel.is_empty(),
+            ended.is_empty(),
             "a timer of a virtual clock has outlived it"
         );
-        // Its time may have come further than the system's.
-        *wheel = Wheel::new(self.clock.now());
     }
 
     /// Looks at the reactor without waiting.

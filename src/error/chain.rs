@@ -9,6 +9,7 @@
 use super::{AsStdError, Cancelled, Error, Foreign, Panicked, TimedOut};
 use std::error::Error as StdError;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// No chain that can be dropped is longer: the destructors of other people's errors are a recursion.
@@ -50,7 +51,11 @@ fn next<'a>(link: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 's
     if let Some(shared) = link.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
         return Some(&**shared);
     }
-    link.source()
+    // It is the user's, and asked where a panic must not leave: at the end of a body, in a destructor.
+    catch_unwind(AssertUnwindSafe(|| link.source())).unwrap_or_else(|panic| {
+        std::mem::forget(panic);
+        None
+    })
 }
 
 fn payload(io: &io::Error) -> Option<&(dyn StdError + 'static)> {

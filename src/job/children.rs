@@ -21,7 +21,7 @@ use std::mem::offset_of;
 
 use crate::job::node::JobNode;
 use crate::job::slice::SLICE;
-use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED, SHIELD, State};
+use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED, SHIELD, SUCCEEDED, State};
 use crate::util::list::{Links, List};
 
 /// What became of an attach.
@@ -183,7 +183,7 @@ pub(crate) fn mark_unless(
 ) -> bool {
     let guard = job.lock();
     let old = job.state();
-    if old.has(CANCELLING | unless) {
+    if old.has(CANCELLING | SUCCEEDED | unless) {
         return false;
     }
     prepare();

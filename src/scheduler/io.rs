@@ -50,6 +50,13 @@ struct State {
     hosts: Vec<&'static Home>,
 }
 
+impl State {
+    /// Whether something waits for a thread, and there are no more threads to be had.
+    fn needs_sharing(&self) -> bool {
+        (self.threads >= THREADS || self.saturated) && self.queued > self.idle
+    }
+}
+
 static POOL: OnceLock<IoPool> = OnceLock::new();
 static UNLIMITED: OnceLock<IoPool> = OnceLock::new();
 static NEXT_NAME: AtomicUsize = AtomicUsize::new(1);
@@ -121,7 +128,9 @@ impl IoPool {
             if let Some(fresh) = left {
                 state.queued -= 1;
                 drop(state);
-                crate::task::report::tell(&format!("an IO thread could not be started: {error}"));
+                crate::task::report::tell(format_args!(
+                    "an IO thread could not be started: {error}"
+                ));
                 return Err(Refused(fresh.into_unstarted()));
             }
         }
@@ -149,6 +158,8 @@ impl IoPool {
                 self.wait(worker)
             };
             if !goes_on {
+                worker.io.set(None);
+                home.local.loops.set(0);
                 return;
             }
             self.start_running();
@@ -160,7 +171,7 @@ impl IoPool {
         let home = worker.home();
         {
             let mut state = self.state();
-            if (state.threads >= THREADS || state.saturated) && state.queued > state.idle {
+            if state.needs_sharing() {
                 // There are no more threads to be had: take a further tenant.
                 if let Ok(fresh) = self.receiver.try_recv() {
                     state.queued -= 1;
@@ -170,7 +181,8 @@ impl IoPool {
             }
             state.hosts.push(home);
         }
-        worker.sleep(None);
+        // Asked once more after the announcement, which `share` relies on.
+        worker.sleep_unless(None, || self.state().needs_sharing());
         self.state().hosts.retain(|host| !std::ptr::eq(*host, home));
         true
     }

@@ -9,6 +9,7 @@
 
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::pool::default_pool;
+use crate::scheduler::running::is_limited;
 use crate::scheduler::worker::Worker;
 use crate::task::home::Home;
 use crate::task::word::Phase;
@@ -65,6 +66,7 @@ impl Worker {
     fn step_alone(&self, task: &Task) {
         match task.stack.get() {
             Some(_) => self.step(task),
+            None if is_limited(task) => self.start_limited(task),
             None => {
                 self.start_admitted(task, ALONE);
             }

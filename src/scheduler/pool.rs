@@ -16,7 +16,7 @@ use crate::scheduler::gate::Gate;
 use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, thread};
 use crate::task::home::Home;
-use crate::task::{Task, current};
+use crate::task::{Task, current, start};
 
 /// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
 const SLACK: u32 = 8;
@@ -32,6 +32,8 @@ pub(crate) struct Pool {
     pub(super) searching: AtomicBool,
     /// What lets a pool end that somebody owns; the default one never does.
     gate: Option<Gate>,
+    /// Not one thread could be started.
+    dead: AtomicBool,
 }
 
 /// What the others may touch of a worker.
@@ -77,7 +79,9 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
     };
     if let Err(error) = pool.start("switchback-default", deques) {
         // One worker less, whose queue stays empty.
-        crate::task::report::tell(&format!("a worker thread could not be started: {error}"));
+        crate::task::report::tell(format_args!(
+            "a worker thread could not be started: {error}"
+        ));
     }
     Some(pool)
 }
@@ -106,12 +110,14 @@ impl Pool {
             idle: AtomicU32::new(0),
             searching: AtomicBool::new(false),
             gate,
+            dead: AtomicBool::new(false),
         }
     }
 
     /// Starts the threads, all that can be started, and waits until they can be sent to. The error is the last of those
-    /// that could not.
+    /// that could not. Without a single one the pool gives back what it is sent.
     fn start(&'static self, name: &str, deques: Vec<Deque<Fresh>>) -> io::Result<()> {
+        let mut missing = 0;
         let mut outcome = Ok(());
         for (index, deque) in deques.into_iter().enumerate() {
             let work = move || {
@@ -126,10 +132,29 @@ impl Pool {
                 Ok(_) => {
                     self.seats[index].home.wait();
                 }
-                Err(error) => outcome = Err(error),
+                Err(error) => {
+                    outcome = Err(error);
+                    missing += 1;
+                }
+            }
+        }
+        if missing == self.seats.len() {
+            self.dead.store(true, Ordering::SeqCst);
+            // What others have sent meanwhile; whoever comes later sees the flag.
+            while let Err(refused) = self.refuse_if_dead() {
+                start::refuse(refused, &"a pool without a single thread");
             }
         }
         outcome
+    }
+
+    /// Gives back something that was sent to a pool without threads.
+    #[cold]
+    fn refuse_if_dead(&self) -> Result<(), Refused> {
+        match retry(|| self.injected.steal()) {
+            Some(fresh) => Err(Refused(fresh.into_unstarted())),
+            None => Ok(()),
+        }
     }
 
     /// What a worker thread does.
@@ -182,6 +207,9 @@ impl Pool {
         // ORDERING: the push comes before the look at the idle and searching words; a worker that goes to sleep writes
         // those before it looks at the queues (search.rs).
         fence(Ordering::SeqCst);
+        if self.dead.load(Ordering::Relaxed) {
+            return self.refuse_if_dead();
+        }
         if self.idle.load(Ordering::Relaxed) > 0 && !self.searching.load(Ordering::Relaxed) {
             self.wake_one();
         }

@@ -95,7 +95,7 @@ impl Worker {
     }
 
     #[cold]
-    fn start_limited(&self, task: &Task) {
+    pub(super) fn start_limited(&self, task: &Task) {
         let Some(dispatcher) = hooks::limited(task) else {
             return;
         };
@@ -193,7 +193,7 @@ impl Worker {
 }
 
 #[inline]
-fn is_limited(task: &Task) -> bool {
+pub(super) fn is_limited(task: &Task) -> bool {
     task.elements()
         .and_then(Elements::dispatcher)
         .is_some_and(Dispatcher::is_limited)
@@ -255,7 +255,7 @@ struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        report::tell("a panic reached the base of a coroutine");
+        report::tell(format_args!("a panic reached the base of a coroutine"));
         std::process::abort();
     }
 }

@@ -6,9 +6,10 @@
 //! time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a wake-up only
 //! when the searcher has given up, which it does after a few looks in vain.
 //!
-//! Nobody sleeps while work waits: the searcher clears `searching` and only then looks at all queues once more, and
-//! whoever launches pushes first and then reads `searching` and `idle`. With a fence between on both sides one of the two
-//! sees the other.
+//! Nobody sleeps while work waits: whoever gives up searching clears `searching`, announces its sleep, and only then looks
+//! at all queues once more; whoever launches pushes first and then reads `searching` and looks for a sleeper. With a
+//! fence between on both sides one of the two sees the other. While somebody searches the others may sleep: one who stops
+//! because it has found something to do wakes the next if more work waits.
 
 use std::sync::atomic::{Ordering, fence};
 
@@ -51,7 +52,10 @@ impl Worker {
                 break;
             }
         }
-        self.sleep(None);
+        // ORDERING: the look at `searching` comes after the announcement, so that a searcher who stops sees this sleeper.
+        self.sleep_unless(None, || {
+            !pool.searching.load(Ordering::SeqCst) && pool.has_work()
+        });
     }
 
     /// True if something is ready to run here now.

@@ -224,11 +224,22 @@ impl Worker {
     /// What has come from outside since the last look.
     #[cold]
     #[inline(never)]
-    fn look_outside(&self) {
-        self.home.take_inbox();
-        let driver = Driver::of(self.home);
-        driver.fire_timers();
-        driver.poll_reactor(self.home);
+    pub(crate) fn look_outside(&self) {
+        self.as_loop(|| {
+            self.home.take_inbox();
+            let driver = Driver::of(self.home);
+            driver.fire_timers();
+            driver.poll_reactor(self.home);
+        });
+    }
+
+    /// Works as the loop itself, whoever has called: so nothing that is woken runs in place, inside the reactor.
+    fn as_loop<R>(&self, work: impl FnOnce() -> R) -> R {
+        let local = &self.home.local;
+        let resumed = local.current.replace(local.loop_task.get());
+        let result = work();
+        local.current.set(resumed);
+        result
     }
 
     /// Nothing is ready: looks everywhere, then sleeps.
@@ -256,6 +267,12 @@ impl Worker {
 
     /// Sleeps until something comes, or until `limit`.
     pub(crate) fn sleep(&self, limit: Option<u64>) {
+        self.sleep_unless(limit, || false);
+    }
+
+    /// The same, but stays awake if `wanted` says so, which is asked after the sleep was announced: who comes later and looks for
+    /// somebody to wake finds this thread.
+    pub(crate) fn sleep_unless(&self, limit: Option<u64>, wanted: impl FnOnce() -> bool) {
         let limit = match self.with_stacks(StackCache::trim) {
             Some(again) => {
                 let again = deadline_after(Driver::of(self.home).clock.now(), again.max(LEAST_NAP));
@@ -265,13 +282,15 @@ impl Worker {
         };
         // Made before the announcement: whoever answers that must find it.
         self.home.event();
-        self.home.sleep.announce();
-        if self.home.inbox_is_empty() && !self.has_news() {
-            Driver::of(self.home).sleep(self.home, limit);
-        }
-        self.home.sleep.wake();
-        self.home.take_inbox();
-        Driver::of(self.home).fire_timers();
+        self.as_loop(|| {
+            self.home.sleep.announce();
+            if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
+                Driver::of(self.home).sleep(self.home, limit);
+            }
+            self.home.sleep.wake();
+            self.home.take_inbox();
+            Driver::of(self.home).fire_timers();
+        });
     }
 
     /// Whether there is something to do that does not come by the inbox.

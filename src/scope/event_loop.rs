@@ -19,6 +19,8 @@ use crate::scope::owned::GlobalScope;
 use crate::scope::run_blocking::{begin_loop, end_loop, end_loop_if_idle};
 use crate::task::current;
 use crate::task::home::Home;
+use crate::task::wait::Here;
+use crate::task::word::Phase;
 
 /// An event loop on the calling thread, which runs when its host says so: for programs that have a main loop already.
 ///
@@ -71,7 +73,7 @@ impl EventLoop {
     pub fn new() -> Result<Self> {
         let here = thread::here();
         let home = here.home();
-        if here.task().stack.get().is_some() || home.local.loops.get() > 0 || current::is_closed() {
+        if home.local.loops.get() > 0 || is_nested(&here) {
             return Err(Error::msg(
                 "an EventLoop on a thread that has a loop already",
             ));
@@ -132,10 +134,9 @@ impl EventLoop {
 
     #[track_caller]
     fn worker(&self) -> &'static Worker {
-        let nested = thread::here().task().stack.get().is_some() || current::is_closed();
         assert!(
-            !nested,
-            "an EventLoop is driven by its host, not by a coroutine or a handler"
+            !is_nested(&thread::here()),
+            "an EventLoop is driven by its host, not by a coroutine, a handler or the block of a suspension"
         );
         Worker::of(self.home)
     }
@@ -155,7 +156,7 @@ impl EventLoop {
         let worker = self.worker();
         loop {
             worker.run_dry();
-            self.look_outside();
+            worker.look_outside();
             if self.home.local.ready.is_empty() {
                 return;
             }
@@ -174,15 +175,8 @@ impl EventLoop {
     #[track_caller]
     pub fn run_one(&self) -> bool {
         let worker = self.worker();
-        self.look_outside();
+        worker.look_outside();
         worker.run_one()
-    }
-
-    fn look_outside(&self) {
-        let driver = Driver::of(self.home);
-        self.home.take_inbox();
-        driver.fire_timers();
-        driver.poll_reactor(self.home);
     }
 
     /// Sleeps until there is something to run, or `limit` is over, and then runs until idle. It also returns when a job that
@@ -198,7 +192,7 @@ impl EventLoop {
     #[track_caller]
     pub fn wait(&self, limit: Option<Duration>) {
         let worker = self.worker();
-        self.look_outside();
+        worker.look_outside();
         if self.home.local.ready.is_empty() {
             let now = Driver::of(self.home).clock.now();
             worker.sleep(limit.map(|limit| deadline_after(now, limit)));
@@ -217,12 +211,19 @@ impl EventLoop {
     }
 }
 
+/// Whether the caller is no host: a coroutine, a frame of the runtime (R6), or the block of a suspension, whose task may stand
+/// in the loop's queue by then.
+fn is_nested(here: &Here) -> bool {
+    here.task().stack.get().is_some()
+        || here.task().word.phase() != Phase::Running
+        || current::is_closed()
+}
+
 impl Drop for EventLoop {
     fn drop(&mut self) {
         main_loop::uninstall(&self.open.dispatcher);
         self.home.set_host(false, None);
-        let nested = thread::here().task().stack.get().is_some() || current::is_closed();
-        if std::thread::panicking() || nested {
+        if std::thread::panicking() || is_nested(&thread::here()) {
             // R5: nothing is run now. If something lives here, the end of the thread is guarded.
             end_loop_if_idle(self.home, &self.open);
         } else {

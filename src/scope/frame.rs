@@ -183,7 +183,9 @@ struct AbortUnlessWaited;
 
 impl Drop for AbortUnlessWaited {
     fn drop(&mut self) {
-        report::tell("a scope was left before its children had ended");
+        report::tell(format_args!(
+            "a scope was left before its children had ended"
+        ));
         std::process::abort();
     }
 }

@@ -173,7 +173,9 @@ struct AbortUnlessWaited;
 
 impl Drop for AbortUnlessWaited {
     fn drop(&mut self) {
-        crate::task::report::tell("with_context was left before its block had ended");
+        crate::task::report::tell(format_args!(
+            "with_context was left before its block had ended"
+        ));
         std::process::abort();
     }
 }

@@ -9,9 +9,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use crate::context::CoroutineContext;
 use crate::error::{Error, Result};
 use crate::job::children::{self, Attached};
-use crate::job::state::{ANSWERS, BARE, CANCELLING, COROUTINE, DEFERRED, FAILED, STARTED};
+use crate::job::state::{ANSWERS, BARE, COROUTINE, DEFERRED, FAILED, STARTED};
 use crate::scheduler::nested;
 use crate::scope::builder::CoroutineStart;
+use crate::scope::job::cancellation_for;
 use crate::scope::scope::Scope;
 use crate::scope::verdict;
 use crate::task::cell::TaskCell;
@@ -193,20 +194,21 @@ where
             _ => dispatch(task),
         },
         Attached::Cancelled => {
+            // A lazy one is New no more: it goes to a worker that drops it. If the canceller has found it New meanwhile, it
+            // is the canceller who sends it.
+            if order.kind & STARTED != 0 || handle.job.start() {
+                children::mark_cancelled(&handle.job, 0, || (), |_| ());
+                dispatch(task);
+            }
             complain_if_failed(parent, order.place);
-            // A lazy one is New no more: it goes to a worker that drops it.
-            handle.job.start();
-            children::mark_cancelled(&handle.job, 0, || (), |_| ());
-            dispatch(task);
         }
         Attached::Refused => {
             complain_if_failed(parent, order.place);
             handle.job.start();
-            let cause = if parent.state().has(CANCELLING) {
-                cancel::cancellation_of(parent)
-            } else {
-                Error::cancelled()
-            };
+            // By its outcome, which is read under its lock: an owned scope's job may complete at this moment on another
+            // thread, and then its ancestors are gone.
+            let cause = cancel::outcome(parent).unwrap_or_else(Error::cancelled);
+            let cause = cancellation_for(&handle, cause);
             if parent.state().has(BARE) {
                 // Nothing that the closure captured ends before a worker drops it: the scope is an owned one.
                 children::mark_cancelled(&handle.job, 0, || handle.set_cause(cause), |_| ());
@@ -233,7 +235,12 @@ fn on_this_thread(task: NonNull<Task>) {
 /// The parent's context with some elements replaced.
 #[cold]
 fn give_context(task: &Task, parent: &Task, context: &CoroutineContext) {
-    let merged = parent.context().merged(context);
+    let outer = {
+        // The job of an owned scope may complete at this moment on another thread, and lets go of its context under its lock.
+        let _guard = parent.job.lock();
+        parent.context()
+    };
+    let merged = outer.merged(context);
     match merged.elements() {
         Some(elements) => task.own_context(elements.clone()),
         None => task.inherit_context(parent),
@@ -264,8 +271,10 @@ fn complain_if_failed(parent: &Task, place: &'static Location<'static>) {
     {
         return;
     }
-    let cause = cancel::outcome(parent).map_or_else(String::new, |cause| format!(": {cause}"));
-    report::tell(&format!(
-        "a coroutine launched at {place} will never run, because its scope has failed{cause}"
+    let Some(cause) = cancel::outcome(parent) else {
+        return;
+    };
+    report::tell(format_args!(
+        "a coroutine launched at {place} will never run, because its scope has failed: {cause}"
     ));
 }

@@ -15,6 +15,7 @@ use crate::scope::hop::in_context;
 use crate::scope::scope::Scope;
 use crate::task::home::Home;
 use crate::task::wait::Here;
+use crate::task::word::Phase;
 use crate::task::{Task, current};
 
 /// Runs `body` on the calling thread, with an event loop for the coroutines that are launched in it, and returns its
@@ -115,8 +116,13 @@ pub(crate) fn block_on_loop<'env, T>(
     let home = here.home();
     let worker = Worker::of(home);
     let in_coroutine = here.task().stack.get().is_some();
-    // R5, R6: no loop is run below a frame of the runtime, or while the thread unwinds.
-    if in_coroutine || current::is_closed() || std::thread::panicking() {
+    // R5, R6: no loop is run below a frame of the runtime, inside the block of a suspension (the thread's own task may stand
+    // in its queue by then, resumed), or while the thread unwinds.
+    if in_coroutine
+        || here.task().word.phase() != Phase::Running
+        || current::is_closed()
+        || std::thread::panicking()
+    {
         if in_coroutine {
             here.check()?;
         }

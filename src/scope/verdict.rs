@@ -2,22 +2,30 @@
 
 use crate::error::Error;
 use crate::job::state::CANCELLING;
-use crate::task::{IO_CANCELLED, Task, cancel};
+use crate::task::{IO_CANCELLED, Task, cancel, current, report};
 
 /// A body that ended with an error.
 pub(crate) fn end_with_error(job: &Task, error: Error) {
-    if is_own_cancellation(job, &error) {
-        cancel::cancel(job, error);
+    judge(job, &error);
+    // The job may have no use for it, and then this is its end: its destructor is the user's.
+    if let Err(panic) = current::closed(move || drop(error)) {
+        report::handler_panicked("the destructor of an error", panic);
+    }
+}
+
+fn judge(job: &Task, error: &Error) {
+    if is_own_cancellation(job, error) {
+        cancel::cancel(job, error.clone());
     } else if error.is_cancelled() {
         // A cancellation of somebody else's job, carried out of this body: an ordinary failure here.
-        let error = Error::foreign_cancellation(format!("{job:?}"), error);
+        let error = Error::foreign_cancellation(format!("{job:?}"), error.clone());
         cancel::fail(job, &error);
     } else if was_cancelled_in_io(job) {
         if let Some(cause) = cancel::outcome(job) {
-            cause.suppress(error);
+            cause.suppress(error.clone());
         }
     } else {
-        cancel::fail(job, &error);
+        cancel::fail(job, error);
     }
 }
 

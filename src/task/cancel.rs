@@ -10,12 +10,15 @@ use crate::error::Error;
 use crate::job::children;
 use crate::job::node::JobNode;
 use crate::job::state::{
-    BARE, BODY_DONE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUPERVISOR,
+    BARE, BODY_DONE, CANCELLING, COMPLETED, FAILED, SCOPE, STARTED, SUCCEEDED, SUPERVISOR,
 };
 use crate::task::finish;
 use crate::task::queue::Queue;
 use crate::task::waiter;
-use crate::task::{CANCEL_HANDLER, Registered, Task, TaskRef, current, report, start};
+use crate::task::word::Generation;
+use crate::task::{
+    CANCEL_HANDLER, CancelHandler, Registered, Task, TaskRef, current, report, start,
+};
 
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
@@ -114,6 +117,7 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     let mut has_children = false;
     let mut unstarted = Vec::new();
     let mut told = Vec::new();
+    let mut bare = Vec::new();
     let newly = children::mark_unless(
         &job.job,
         unless,
@@ -142,6 +146,9 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
         if !child.state().has(STARTED) {
             unstarted.push(TaskRef::new(child));
         }
+        if child.state().has(BARE) {
+            bare.push(TaskRef::new(child));
+        }
         take_told(child, &mut told);
         claim(child)
     };
@@ -159,6 +166,10 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     wake_cancelled(&chain);
     for task in unstarted {
         start::complete_unstarted(&task);
+    }
+    // The deepest first. What is made by hand has no body that would end it.
+    for task in bare.iter().rev() {
+        finish::end_body(task);
     }
     true
 }
@@ -213,13 +224,24 @@ fn wake_cancelled(chain: &Queue) {
     waiter::hand_back(&ready);
 }
 
+/// Takes out the handler of one suspension: whoever gets it calls it, or drops it.
+pub(crate) fn take_cancel_handler(task: &Task, generation: Generation) -> Option<CancelHandler> {
+    task.with_extras(|extras| {
+        let (_, handler) = extras
+            .cancel_handler
+            .take_if(|(other, _)| *other == generation)?;
+        // Under the lock, as it is set: it stays if there is another suspension's.
+        task.value.fetch_and(!CANCEL_HANDLER, Ordering::Relaxed);
+        Some(handler)
+    })
+}
+
 #[cold]
 fn run_cancel_handler(task: &Task) {
-    let handler = task.with_extras(|extras| extras.cancel_handler.take());
-    task.value.fetch_and(!CANCEL_HANDLER, Ordering::Relaxed);
+    let handler = take_cancel_handler(task, task.word.generation());
     // SAFETY: the task is claimed and suspended, so the job whose body it runs stands.
     let job = unsafe { task.current().as_ref() };
-    if let (Some((_, handler)), Some(job)) = (handler, job) {
+    if let (Some(handler), Some(job)) = (handler, job) {
         let cause = cancellation_of(job);
         if let Err(panic) = current::closed(move || handler(&cause)) {
             report::handler_panicked("a cancellation handler", panic);
@@ -284,7 +306,7 @@ fn fail_one(job: &Task, error: &Error) -> Noted {
     let earlier = {
         let guard = job.job.lock();
         let state = job.state();
-        if state.has(COMPLETED) {
+        if state.has(COMPLETED | SUCCEEDED) {
             return Noted::Later;
         }
         debug_assert!(state.has(CANCELLING));

@@ -39,14 +39,12 @@ pub(crate) fn home() -> Option<&'static Home> {
     unsafe { home.as_ref() }
 }
 
-/// Gives this thread a home; `leave` runs with it when the thread ends. False if the thread is ending already.
+/// Gives this thread a home; `leave` runs with it when the thread ends, unless it is ending already.
 #[inline(never)]
-pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) -> bool {
-    if EXIT.try_with(|exit| exit.0.set(Some(leave))).is_err() {
-        return false;
-    }
-    HOME.with(|cell| cell.set(home));
-    true
+pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) {
+    let _ = EXIT.try_with(|exit| exit.0.set(Some(leave)));
+    // It needs no destructor, so it can be reached to the very end.
+    let _ = HOME.try_with(|cell| cell.set(home));
 }
 
 /// Whether a frame of the runtime that must not suspend is on this thread's stack.

@@ -76,12 +76,30 @@ fn tell_host(task: &Task) {
 #[must_use]
 fn conclude(task: &Task) -> Queue {
     let ready = Queue::new();
+    if task.state().has(SCOPE) && task.state().has(DEFERRED) {
+        // The frame that waits for the block of a `with_context` may see COMPLETED and go at once. What the block has
+        // borrowed goes with it, so a value that it will not get must be gone before.
+        let succeeded = seal(task);
+        if !succeeded {
+            settle_value(task, false);
+        }
+    }
     let handlers = complete(task, &ready);
     // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
     if let Some(handlers) = handlers {
         run_handlers(task, handlers);
     }
     ready
+}
+
+/// Decides the outcome: what comes later cancels nothing any more.
+fn seal(task: &Task) -> bool {
+    let guard = task.job.lock();
+    let succeeded = !task.state().has(CANCELLING);
+    if succeeded {
+        task.job.set_relaxed_order(&guard, SUCCEEDED);
+    }
+    succeeded
 }
 
 /// Completes a coroutine that was cancelled while it was New. It stays in the tree until [`leave`].
@@ -145,7 +163,7 @@ fn settle_value(task: &Task, succeeded: bool) {
         task.value.fetch_or(VALUE_READY, Ordering::AcqRel) & (HANDLE_GONE | VALUE_TAKEN)
             == HANDLE_GONE
     } else {
-        task.value.load(Ordering::Relaxed) & VALUE_STORED != 0
+        task.value.fetch_and(!VALUE_STORED, Ordering::Relaxed) & VALUE_STORED != 0
     };
     if ours {
         // SAFETY: it was stored, and the handle has left it to us.

@@ -1,15 +1,16 @@
 //! Where failures go that nobody awaits, and what else the runtime has to tell.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::Location;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::context::CoroutineExceptionHandler;
 use crate::error::Error;
 use crate::job::state::COROUTINE;
 use crate::task::{Task, current};
 
-type Hook = Box<dyn Fn(&str) + Send + Sync>;
+type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
@@ -18,18 +19,32 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 ///
 /// The function is called on whichever thread has something to tell, must not suspend, and should be quick.
 pub fn set_message_hook(hook: impl Fn(&str) + Send + Sync + 'static) {
-    *HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    let before = HOOK
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .replace(Arc::new(hook));
+    // Outside the lock: it is the user's.
+    drop(before);
 }
 
-/// Tells the user something.
+/// Tells the user something. What is formatted here, and what it is told to, may be the user's: neither may suspend, and a
+/// panic of theirs (or of a standard error that cannot be written to) goes no further.
 #[cold]
-pub(crate) fn tell(message: &str) {
-    let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner);
-    match &*hook {
-        Some(hook) => {
-            let _ = current::closed(|| hook(message));
-        }
+pub(crate) fn tell(message: fmt::Arguments<'_>) {
+    let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let told = current::closed(move || match hook {
+        Some(hook) => hook(&message.to_string()),
         None => eprintln!("switchback: {message}"),
+    });
+    if let Err(panic) = told {
+        discard(panic);
+    }
+}
+
+/// Drops something of the user's where a panic of its destructor could only be reported to itself.
+fn discard<T>(something: T) {
+    if let Err(again) = current::closed(move || drop(something)) {
+        std::mem::forget(again);
     }
 }
 
@@ -50,7 +65,7 @@ pub(crate) fn uncaught(task: &Task, error: &Error) {
 
 fn tell_uncaught(task: &Task, error: &Error) {
     let name = name_of(task);
-    tell(&format!(
+    tell(format_args!(
         "uncaught failure in coroutine '{name}#{}' (launched at {}): {error:?}",
         task.id,
         task.birthplace()
@@ -70,7 +85,7 @@ pub(crate) fn ignores_cancellation(task: &Task, refused: u32, place: &Location<'
     } else {
         "a body on a plain thread".to_owned()
     };
-    tell(&format!(
+    tell(format_args!(
         "{who} ignores its cancellation: {refused} suspending calls have returned it, the last one at {place}; a loop \
          that goes on after an error has to end when `is_active()` is false"
     ));
@@ -85,5 +100,7 @@ fn name_of(task: &Task) -> &str {
 /// A handler that panicked.
 #[cold]
 pub(crate) fn handler_panicked(what: &str, payload: Box<dyn Any + Send>) {
-    tell(&format!("{what} panicked: {}", Error::panicked(payload)));
+    let error = Error::panicked(payload);
+    tell(format_args!("{what} panicked: {error}"));
+    discard(error);
 }

@@ -21,9 +21,10 @@ pub(crate) fn dispatch(task: NonNull<Task>) {
     }
 }
 
-/// Fails a coroutine that its dispatcher does not take.
+/// Fails a coroutine that a dispatcher has given back: perhaps another one than the caller has sent, and perhaps one that has
+/// completed early.
 #[cold]
-pub(crate) fn refuse(refused: Refused, dispatcher: &Dispatcher) {
+pub(crate) fn refuse(refused: Refused, dispatcher: &dyn std::fmt::Debug) {
     let error = Error::msg(format!("{dispatcher:?} takes no more coroutines"));
     // SAFETY: given back, so not started.
     let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
@@ -52,9 +53,7 @@ pub(crate) fn complete_unstarted(task: &Task) {
     let dispatcher = dispatcher_of(task).clone();
     finish::complete_early(task);
     if let Err(refused) = dispatcher.dispatch(Unstarted::new(NonNull::from(task).cast())) {
-        // SAFETY: given back, so not started.
-        let task = unsafe { refused.0.into_inner().cast::<Task>().as_ref() };
-        discard(task);
+        refuse(refused, &dispatcher);
     }
 }
 

@@ -120,10 +120,14 @@ impl Here {
     /// plain thread parks.
     #[cold]
     fn refuse(&self) -> Result<()> {
-        if self.task().word.phase() != Phase::Running {
-            return Err(Error::msg(
-                "a suspending call inside the block of a suspension that is being arranged",
-            ));
+        match self.task().word.phase() {
+            Phase::Running => {}
+            Phase::Closed => refuse_in_runtime()?,
+            _ => {
+                return Err(Error::msg(
+                    "a suspending call inside the block of a suspension that is being arranged",
+                ));
+            }
         }
         if self.task().stack.get().is_some() || self.home.local.loops.get() > 0 {
             return Err(Error::msg(
@@ -215,10 +219,15 @@ impl Here {
 #[inline]
 pub(crate) fn refuse_in_closed_frames() -> Result<()> {
     if current::is_closed() {
-        return Err(Error::msg(
-            "a suspending call that must wait was made in a completion or cancellation handler, or in a destructor \
-             run by the runtime",
-        ));
+        refuse_in_runtime()?;
     }
     Ok(())
+}
+
+#[cold]
+fn refuse_in_runtime() -> Result<()> {
+    Err(Error::msg(
+        "a suspending call that must wait was made in a completion or cancellation handler, or in a destructor run by \
+         the runtime",
+    ))
 }

@@ -15,6 +15,7 @@
 //!   its thread.
 //! - CANCEL: a canceller has claimed it and hands it back without touching the slot.
 //! - LOCAL: the coroutine's own thread has claimed it before it was switched out; the value is taken without a switch.
+//! - CLOSED: the word of the runtime's own frames, which never suspend (R6). It is born so and stays so.
 //!
 //! Roles: O is the owner (the coroutine on its thread), R a resumer, X a canceller; both may be on any thread.
 //!
@@ -52,6 +53,7 @@ pub(crate) enum Phase {
     Value = 3,
     Cancel = 4,
     Local = 5,
+    Closed = 6,
 }
 
 impl Phase {
@@ -63,7 +65,8 @@ impl Phase {
             2 => Self::Shielded,
             3 => Self::Value,
             4 => Self::Cancel,
-            _ => Self::Local,
+            5 => Self::Local,
+            _ => Self::Closed,
         }
     }
 }
@@ -106,9 +109,19 @@ impl Word {
         Self(AtomicU64::new(Phase::Running as u64))
     }
 
+    /// Owner, once, before it runs: there is no suspension of this one.
+    pub(crate) fn close(&self) {
+        self.0.store(Phase::Closed as u64, Ordering::Relaxed);
+    }
+
     /// The phase at this moment, for a dump or an assertion; it may be old when it is read.
     pub(crate) fn phase(&self) -> Phase {
         Phase::of(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whoever has claimed the suspension: its name.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation(self.0.load(Ordering::Relaxed) & !PHASE_MASK)
     }
 
     /// Owner: names the coming suspension without making it claimable yet.
