@@ -13,7 +13,7 @@ use crate::scheduler::hooks::{self, HOOK_LIMITED};
 use crate::scheduler::worker::Worker;
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
-use crate::task::{ATOMIC, Task, cancel, report, start};
+use crate::task::{ATOMIC, LOCAL, Task, cancel, report, start};
 
 /// How many coroutines may run on one stack one after another before the loop has its turn.
 const LONGEST_CHAIN: u32 = 64;
@@ -106,9 +106,20 @@ impl Worker {
         }
     }
 
+    /// A coroutine that could start here alone was counted before; from now on it is as any other.
+    #[inline]
+    fn uncount_local(&self, task: &Task) {
+        let flags = task.flags.get();
+        if flags & LOCAL != 0 {
+            task.flags.set(flags & !LOCAL);
+            self.home.count_hosted(-1);
+        }
+    }
+
     /// Starts a coroutine on a stack. `chain` says how many have run on that stack before. True if it has ended.
     #[inline]
     pub(super) fn start_admitted(&self, task: &Task, chain: u32) -> bool {
+        self.uncount_local(task);
         if !may_start(task) {
             start::discard(task);
             return true;
@@ -188,6 +199,7 @@ impl Worker {
         }
         self.home.local.ready.pop();
         self.leave_gate(next);
+        self.uncount_local(next);
         Some(next)
     }
 }

@@ -20,7 +20,8 @@ use crate::task::finish;
 use crate::task::home::stray_id;
 use crate::task::start::{self, dispatch};
 use crate::task::{
-    ATOMIC, Birth, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed, report,
+    ATOMIC, Birth, LOCAL, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed,
+    report,
 };
 
 /// Bit of `Task::flags`: the body ended by a panic.
@@ -224,9 +225,13 @@ where
 /// Queues a coroutine on the calling thread, which hosts coroutines.
 fn on_this_thread(task: NonNull<Task>) {
     let home = current::home().expect("a thread that hosts coroutines has a home");
-    // From here on nobody sends it to another thread.
     // SAFETY: this thread has the only right to the task.
-    unsafe { task.as_ref() }.set_home(home, false);
+    let header = unsafe { task.as_ref() };
+    // From here on nobody sends it to another thread.
+    header.set_home(home, false);
+    // Nor does its loop end before it has run: it may leave the queue for that of a view.
+    header.flags.set(header.flags.get() | LOCAL);
+    home.count_hosted(1);
     // SAFETY: as above, and it owns the home.
     unsafe { home.push_ready(task.as_ptr()) };
     home.call_host();

@@ -73,6 +73,8 @@ pub(crate) const CANCEL_HANDLER: u32 = 4;
 pub(crate) const IO_CANCELLED: u32 = 2;
 /// Bit of `Task::flags`: the coroutine is started even if it is cancelled before.
 pub(crate) const ATOMIC: u32 = 4;
+/// Bit of `Task::flags`: the task has not started, may start on its thread alone, and is counted there as if it had.
+pub(crate) const LOCAL: u32 = 8;
 
 /// The header of a task block.
 #[repr(C)]
