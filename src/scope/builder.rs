@@ -214,7 +214,7 @@ impl OwnedBuilder {
     }
 
     fn order(&self, place: &'static Location<'static>) -> Order {
-        let mut order = Order::new(place).starting(self.start);
+        let mut order = Order::new(place).owned().starting(self.start);
         order.context = Some(self.scope.context().merged(self.context.context()));
         order
     }

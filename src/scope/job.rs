@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::Location;
 
 use crate::error::{Error, Result};
-use crate::job::state::{COMPLETED, STARTED};
+use crate::job::state::{COMPLETED, SHIELD, STARTED};
 use crate::job::{children, joiner};
 use crate::scheduler::thread;
 use crate::task::label::Label;
@@ -216,7 +216,8 @@ impl Job {
         self.join()
     }
 
-    /// The live children, in the order in which they were launched.
+    /// The live children, in the order in which they were launched. The block of a
+    /// [`non_cancellable`](crate::non_cancellable) is none of them, as in Kotlin: nothing reaches it from here.
     ///
     /// # Suspension
     ///
@@ -226,7 +227,7 @@ impl Job {
         let mut list = Vec::new();
         children::for_each(&self.task.job, |child| {
             // One that has completed is on its way out: whoever has joined it must not find it here.
-            if !child.state().has(COMPLETED) {
+            if !child.state().has(COMPLETED | SHIELD) {
                 list.push(Job::new(TaskRef::new(Task::of(child))));
             }
         });

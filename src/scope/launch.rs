@@ -36,6 +36,8 @@ pub(crate) struct Order {
     pub(crate) start: CoroutineStart,
     /// The closure is not `Send`: the coroutine starts on the calling thread, which hosts coroutines.
     pub(crate) local: bool,
+    /// Whether the closure borrows nothing, so that it may be dropped at any time.
+    pub(crate) owned: bool,
 }
 
 impl Order {
@@ -47,7 +49,14 @@ impl Order {
             context: None,
             start: CoroutineStart::Default,
             local: false,
+            owned: false,
         }
+    }
+
+    /// What an owned scope launches.
+    pub(crate) fn owned(mut self) -> Self {
+        self.owned = true;
+        self
     }
 
     /// When the coroutine is sent to its dispatcher.
@@ -172,6 +181,7 @@ where
         dispatch(task);
         return handle;
     };
+    start::start_parent(parent);
     match order.context {
         None => handle.inherit_context(parent),
         Some(context) => give_context(&handle, parent, &context),
@@ -195,31 +205,48 @@ where
             _ => dispatch(task),
         },
         Attached::Cancelled => {
-            // A lazy one is New no more: it goes to a worker that drops it. If the canceller has found it New meanwhile, it
-            // is the canceller who sends it.
-            if order.kind & STARTED != 0 || handle.job.start() {
-                children::mark_cancelled(&handle.job, 0, || (), |_| ());
-                dispatch(task);
-            }
+            // If the canceller has found a lazy one New meanwhile, it is the canceller who sends it.
+            let newly = children::mark_cancelled(&handle.job, 0, || (), |_| ());
+            start_cancelled(&handle, order.start, newly, dispatch);
             complain_if_failed(parent, order.place);
         }
         Attached::Refused => {
             complain_if_failed(parent, order.place);
-            handle.job.start();
             // By its outcome, which is read under its lock: an owned scope's job may complete at this moment on another
             // thread, and then its ancestors are gone.
             let cause = cancel::outcome(parent).unwrap_or_else(Error::cancelled);
             let cause = cancellation_for(&handle, cause);
-            if parent.state().has(BARE) {
-                // Nothing that the closure captured ends before a worker drops it: the scope is an owned one.
+            if order.owned {
                 children::mark_cancelled(&handle.job, 0, || handle.set_cause(cause), |_| ());
-                dispatch(task);
+                start_cancelled(&handle, order.start, true, dispatch);
             } else {
+                handle.job.start();
                 refuse(&handle, cause);
             }
         }
     }
     handle
+}
+
+/// What becomes of a coroutine that was cancelled before its launch is over. A New one completes here if the caller was
+/// the one who cancelled it.
+#[cold]
+fn start_cancelled(
+    task: &Task,
+    start: CoroutineStart,
+    newly: bool,
+    dispatch: impl FnOnce(NonNull<Task>),
+) {
+    match start {
+        CoroutineStart::Lazy if newly => start::complete_unstarted(task),
+        CoroutineStart::Lazy => {}
+        CoroutineStart::Undispatched if nested::may_start_here(task) => {
+            // What starts in place is not asked whether it is cancelled before.
+            task.flags.set(task.flags.get() | ATOMIC);
+            nested::start_here(task);
+        }
+        _ => dispatch(NonNull::from(task)),
+    }
 }
 
 /// Queues a coroutine on the calling thread, which hosts coroutines.

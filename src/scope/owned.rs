@@ -111,7 +111,7 @@ impl CoroutineScope {
     }
 
     fn order(&self, place: &'static Location<'static>) -> Order {
-        let mut order = Order::new(place);
+        let mut order = Order::new(place).owned();
         order.context = Some(self.inner.context.clone());
         order
     }

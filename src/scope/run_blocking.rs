@@ -134,6 +134,8 @@ pub(crate) fn block_on_loop<'env, T>(
     }
     let running = worker.open.borrow().clone();
     if let Some(running) = running {
+        // The body around it is a coroutine's as well, although it has the thread's own stack.
+        here.check()?;
         let context = CoroutineContext::from(running.dispatcher).merged(&context);
         return open(here, context, place).run(body, || ());
     }

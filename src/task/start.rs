@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 
 use crate::context::{Dispatcher, Refused, Unstarted};
 use crate::error::Error;
+use crate::job::state::STARTED;
 use crate::task::{Task, cancel, current, finish, report};
 
 /// Sends a task to the dispatcher of its context.
@@ -46,6 +47,14 @@ pub(crate) fn start(task: &Task) -> bool {
         dispatch(NonNull::from(task));
     }
     starts
+}
+
+/// A New job that gets a child is started, as in Kotlin: one that completes without running has no children.
+#[inline]
+pub(crate) fn start_parent(parent: &Task) {
+    if !parent.state().has(STARTED) {
+        start(parent);
+    }
 }
 
 /// Completes a New coroutine that the caller has cancelled, and sends its closure to be dropped.
