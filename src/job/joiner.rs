@@ -60,6 +60,8 @@ pub(crate) fn complete(
             break;
         }
         claim(links);
+        #[cfg(mutation = "joiner_second_forgotten")]
+        break;
     }
     job.set_relaxed_order(&guard, COMPLETED | outcome);
 }

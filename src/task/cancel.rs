@@ -294,7 +294,9 @@ pub(crate) fn pass_on_late_failure(job: &Task) {
             None
         }
     };
-    if let Some(failure) = late {
+    if let Some(failure) = late
+        && !cfg!(mutation = "cancel_late_failure_kept")
+    {
         fail(parent, &failure);
     }
 }
@@ -320,6 +322,8 @@ fn fail_one(job: &Task, error: &Error) -> Noted {
     };
     match earlier {
         Some(earlier) => {
+            #[cfg(mutation = "cancel_cause_overwritten")]
+            job.with_extras(|extras| extras.failure = Some(error.clone()));
             earlier.suppress(error.clone());
             Noted::Later
         }

@@ -32,6 +32,11 @@ use crate::task::{
 pub(crate) fn end_body(task: &Task) {
     if children::end_body(&task.job) == Ended::Finalise {
         finalise(task);
+    } else if cfg!(mutation = "finish_leave_before_children")
+        && let Some(parent) = detach(task)
+    {
+        // SAFETY: closed by `detach`, and alive until it is finalised.
+        finalise(unsafe { &*parent });
     }
 }
 
@@ -209,6 +214,13 @@ pub(crate) fn run_handler(handler: Handler, cause: Option<&Error>) {
 
 /// Takes the job out of the tree and gives back its own count. The parent, if it is ours to finalise.
 fn leave_parent(task: &Task) -> Option<*const Task> {
+    let next = detach(task);
+    release(NonNull::from(task));
+    next
+}
+
+/// Takes the job out of the tree. The parent, if it is ours to finalise.
+fn detach(task: &Task) -> Option<*const Task> {
     // SAFETY: the parent of a job that has not left it is alive.
     let parent = unsafe { task.job.parent().as_ref() };
     let mut next = None;
@@ -224,6 +236,7 @@ fn leave_parent(task: &Task) -> Option<*const Task> {
         match detached {
             Detached::Nothing => {}
             Detached::Finalise => next = Some(std::ptr::from_ref(Task::of(parent))),
+            Detached::Wake if cfg!(mutation = "finish_frame_not_woken") => {}
             Detached::Wake => {
                 let ready = Queue::new();
                 // SAFETY: claimed just now, so in no queue.
@@ -232,7 +245,6 @@ fn leave_parent(task: &Task) -> Option<*const Task> {
             }
         }
     }
-    release(NonNull::from(task));
     next
 }
 
