@@ -43,7 +43,11 @@ fn adopt(parent: &Task, task: &Task) {
     // SAFETY: new, not linked; detached when it completes.
     match unsafe { children::attach(&parent.job, &task.job) } {
         Attached::Active => {}
-        Attached::Cancelled | Attached::Refused => {
+        // The first cause, not what the parent will end with: that is open yet.
+        Attached::Cancelled => {
+            cancel::cancel(task, cancel::cancellation_of(task));
+        }
+        Attached::Refused => {
             let cause = cancel::outcome(parent).unwrap_or_else(Error::cancelled);
             cancel::cancel(task, cancellation_for(task, cause));
         }

@@ -92,7 +92,7 @@ impl CoroutineScope {
         F: for<'c> FnOnce(&'c Scope<'c, 'static>) -> O + 'static,
         O: Outcome,
     {
-        let mut order = Order::local(Location::caller());
+        let mut order = Order::local(Location::caller()).owned();
         order.context = Some(self.context());
         // SAFETY: the closure borrows nothing, and never leaves this thread.
         Job::new(unsafe {

@@ -167,9 +167,9 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     for task in unstarted {
         start::complete_unstarted(&task);
     }
-    // The deepest first. What is made by hand has no body that would end it.
-    for task in bare.iter().rev() {
-        finish::end_body(task);
+    // What is made by hand has no body that would end it.
+    for job in bare {
+        finish::end_body(&job);
     }
     true
 }
