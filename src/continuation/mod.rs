@@ -138,8 +138,25 @@ impl<T> Continuation<T> {
         // Nobody has resumed it, since that consumes it: so the wait was ended by a cancellation, which the coroutine may have
         // met meanwhile. A canceller that saw the bit has called it.
         if let Some(handler) = handler {
-            run_now(task, handler);
+            let cause = self.cause().unwrap_or_else(|| Error::cancelled_by(task.id));
+            run_now(&cause, handler);
         }
+    }
+
+    /// What the wait was cancelled with, as far as this thread can tell: on the task's own thread the job whose body it runs
+    /// stands, and is cancelled, as long as the task has not gone on.
+    fn cause(&self) -> Option<Error> {
+        let here = current::home()?;
+        let lives_here = self
+            .task
+            .home()
+            .is_some_and(|home| std::ptr::eq(home, here));
+        if !lives_here || !self.is_cancelled() {
+            return None;
+        }
+        // SAFETY: the task is suspended, on this very thread, which is busy here.
+        let job = unsafe { self.task.current().as_ref() }?;
+        Some(crate::task::cancel::cancellation_of(job))
     }
 }
 
@@ -148,23 +165,10 @@ fn take_handler(task: &Task, generation: Generation) -> Option<CancelHandler> {
     crate::task::cancel::take_cancel_handler(task, generation)
 }
 
-fn run_now(task: &Task, handler: CancelHandler) {
-    let cause = own_cause(task).unwrap_or_else(|| Error::cancelled_by(task.id));
-    if let Err(panic) = current::closed(move || handler(&cause)) {
+fn run_now(cause: &Error, handler: CancelHandler) {
+    if let Err(panic) = current::closed(move || handler(cause)) {
         report::handler_panicked("a cancellation handler", panic);
     }
-}
-
-/// What the claimed task is cancelled with, as far as this thread can tell: on the task's own thread the job whose body
-/// it runs stands while we look.
-fn own_cause(task: &Task) -> Option<Error> {
-    let here = current::home()?;
-    if !task.home().is_some_and(|home| std::ptr::eq(home, here)) {
-        return None;
-    }
-    // SAFETY: the task is suspended or runs below us, on this very thread.
-    let job = unsafe { task.current().as_ref() }?;
-    Some(crate::task::cancel::cancellation_of(job))
 }
 
 impl<T> Drop for Continuation<T> {
@@ -221,21 +225,21 @@ pub(crate) fn suspend<T>(
     let woken = here.park(generation, cancellable, || ());
     match woken {
         Woken::Cancelled => {
+            let cause = here.cancelled();
             // Whoever has claimed us has called it. It is left if we have withdrawn: the canceller looked before we published.
             if has_handler(task)
                 && let Some(handler) = take_handler(task, generation)
             {
-                run_now(task, handler);
+                run_now(&cause, handler);
             }
+            Err(cause)
         }
-        Woken::Value => drop_handler(task, generation),
-    }
-    match woken {
-        Woken::Cancelled => Err(here.cancelled()),
-        Woken::Value => slot
-            .0
-            .into_inner()
-            .expect("whoever claims with a value has stored it"),
+        Woken::Value => {
+            drop_handler(task, generation);
+            slot.0
+                .into_inner()
+                .expect("whoever claims with a value has stored it")
+        }
     }
 }
 

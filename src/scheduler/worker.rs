@@ -233,11 +233,14 @@ impl Worker {
         });
     }
 
-    /// Works as the loop itself, whoever has called: so nothing that is woken runs in place, inside the reactor.
+    /// Works as the loop itself, whoever has called: so nothing that is woken runs in place, inside the reactor, and no host is
+    /// called there.
     fn as_loop<R>(&self, work: impl FnOnce() -> R) -> R {
         let local = &self.home.local;
         let resumed = local.current.replace(local.loop_task.get());
+        let turning = local.turning.replace(true);
         let result = work();
+        local.turning.set(turning);
         local.current.set(resumed);
         result
     }

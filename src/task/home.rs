@@ -127,6 +127,8 @@ impl Home {
         self.local.loops.set(0);
         self.local.driver.set(ptr::null());
         self.local.worker.set(ptr::null());
+        // Of an event loop that was forgotten.
+        self.set_host(false, None);
         FREE.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(self);
