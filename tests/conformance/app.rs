@@ -16,24 +16,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!(app_04_background_cache_write),
     scenario!(app_05_component_start_stop),
     scenario!(app_06_transaction),
-    scenario!(
-        app_07_pipeline,
-        differs: "An element handed to a receiver that is cancelled before it runs",
-        "make 1\n\
-         make 2\n\
-         make 3\n\
-         use 1\n\
-         source done\n\
-         use 4\n\
-         squares done\n\
-         use 9\n\
-         make 1\n\
-         make 2\n\
-         only 1\n\
-         make 3\n\
-         end\n\
-         END\n"
-    ),
+    scenario!(app_07_pipeline),
     scenario!(app_08_worker_pool),
     scenario!(app_09_crawler),
     scenario!(app_10_periodic_maintenance),

@@ -14,7 +14,7 @@ fn a_cancelled_coroutine_neither_sends_nor_receives_but_tries_may() {
             s.cancel();
             let refused = tx.send(2).unwrap_err();
             assert!(!refused.is_closed() && refused.error().is_cancelled());
-            assert_eq!(refused.into_value(), 2);
+            assert_eq!(refused.into_value(), Some(2));
             assert!(rx.recv().unwrap_err().is_cancelled());
             assert!(rx.recv_catching().unwrap_err().is_cancelled());
             let items: Vec<_> = rx.iter().collect();
@@ -42,7 +42,7 @@ fn a_cancelled_sender_delivers_nothing_and_those_behind_it_move_up() {
                     Err(error) => log.put(format!("{what} back: {error}")),
                 }
                 if let Err(error) = result {
-                    assert_eq!(error.into_value(), what);
+                    assert_eq!(error.into_value(), Some(what));
                 }
             })
         };
@@ -60,14 +60,15 @@ fn a_cancelled_sender_delivers_nothing_and_those_behind_it_move_up() {
 }
 
 #[test]
-fn a_sender_cancelled_after_its_element_was_taken_has_sent_it() {
+fn a_sender_cancelled_after_its_element_was_taken_meets_the_cancellation_without_its_value() {
     let log = Log::default();
     run_blocking(|s| {
         let (tx, rx) = channel(Capacity::rendezvous());
         let log = &log;
         let sender = s.launch(move |_| {
-            log.put(format!("{:?}", tx.send(1).is_ok()));
-            log.put(format!("{:?}", yield_().is_ok()));
+            let error = tx.send(1).unwrap_err();
+            assert!(error.error().is_cancelled() && !error.is_closed());
+            log.put(format!("{:?}", error.into_value()));
         });
         settle()?;
         assert_eq!(rx.recv()?, 1);
@@ -75,7 +76,32 @@ fn a_sender_cancelled_after_its_element_was_taken_has_sent_it() {
         sender.join()
     })
     .unwrap();
-    log.expect(&["true", "false"]);
+    log.expect(&["None"]);
+}
+
+#[test]
+fn one_cancelled_after_the_channel_has_ended_meets_the_cancellation() {
+    run_blocking(|s| {
+        let (tx, rx) = channel::<i32>(Capacity::rendezvous());
+        let receiver = s.launch(move |_| {
+            assert!(rx.recv_catching().unwrap_err().is_cancelled());
+        });
+        settle()?;
+        tx.close_with(Error::msg("the end"));
+        receiver.cancel();
+        receiver.join()?;
+        let (tx, rx) = channel(Capacity::rendezvous());
+        let sender = s.launch(move |_| {
+            let error = tx.send(1).unwrap_err();
+            assert!(error.error().is_cancelled() && !error.is_closed());
+            assert_eq!(error.into_value(), Some(1));
+        });
+        settle()?;
+        rx.cancel_because(Error::msg("the end"));
+        sender.cancel();
+        sender.join()
+    })
+    .unwrap();
 }
 
 #[test]
@@ -286,7 +312,11 @@ fn what_must_wait_is_refused_in_handlers_and_what_need_not_is_not() {
         job.invoke_on_completion(move |_| {
             told.put(tx.send(1).is_ok());
             let full = tx.send(2).unwrap_err();
-            told.put(format!("{} {}", full.is_closed(), full.into_value()));
+            told.put(format!(
+                "{} {}",
+                full.is_closed(),
+                full.into_value().unwrap()
+            ));
             told.put(rx.recv().is_ok());
             told.put(rx.recv().is_ok());
         });

@@ -132,7 +132,10 @@ impl Round {
                 };
                 if let Err(error) = sent {
                     let (token, error) = error.into_parts();
-                    token.end(|books| &books.given_back);
+                    // Without it: cancelled, but the channel has it.
+                    if let Some(token) = token {
+                        token.end(|books| &books.given_back);
+                    }
                     if !error.is_cancelled() {
                         return Ok(());
                     }

@@ -17,7 +17,7 @@ fn after_close_the_rest_is_received_and_then_the_end() {
     let refused = tx.send(3).unwrap_err();
     assert!(refused.is_closed());
     assert!(refused.error().is::<ClosedForSend>());
-    assert_eq!(refused.into_parts().0, 3);
+    assert_eq!(refused.into_parts().0, Some(3));
     assert_eq!((rx.recv().unwrap(), rx.recv().unwrap()), (1, 2));
     assert!(rx.is_closed_for_receive() && !rx.is_empty());
     assert!(rx.recv().unwrap_err().is::<ClosedForReceive>());
@@ -95,7 +95,7 @@ fn a_cancel_drops_what_is_in_and_tells_both_ends() {
         let back = waits.await_()?;
         assert!(back.is_closed());
         assert_eq!(back.error().to_string(), "cancelled: not needed");
-        assert_eq!(back.into_value(), 3);
+        assert_eq!(back.into_value(), Some(3));
         assert!(rx.is_closed_for_receive() && tx.is_closed_for_send());
         assert_eq!(rx.recv().unwrap_err().to_string(), "cancelled: not needed");
         let sent = tx.send(4).unwrap_err();
@@ -155,7 +155,7 @@ fn the_last_sender_closes_and_the_last_receiver_too() {
 fn a_waiting_sender_gets_its_value_back_when_the_last_receiver_goes() {
     run_blocking(|s| {
         let (tx, rx) = channel(Capacity::rendezvous());
-        let value = s.async_(move |_| Ok(tx.send(Box::new(7)).unwrap_err().into_value()));
+        let value = s.async_(move |_| Ok(tx.send(Box::new(7)).unwrap_err().into_value().unwrap()));
         settle()?;
         drop(rx);
         assert_eq!(*value.await_()?, 7);
@@ -241,7 +241,7 @@ fn what_a_channel_has_taken_and_not_delivered_goes_to_the_handler() {
     rx.cancel();
     log.expect(&["1", "2", "3"]);
     // What comes back to the sender is not lost.
-    assert_eq!(tx.send(4).unwrap_err().into_value(), 4);
+    assert_eq!(tx.send(4).unwrap_err().into_value(), Some(4));
     log.expect(&[]);
 
     let (tx, rx) = build(Capacity::unlimited());

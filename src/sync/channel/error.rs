@@ -126,7 +126,7 @@ impl From<Closed> for Error {
     }
 }
 
-/// A send that has failed, with the value.
+/// A send that has failed, with the value if it was not sent.
 ///
 /// `?` makes an [`Error`] of it: the cancellation of the one who wanted to send, the cause with which the channel was
 /// closed, or [`ClosedForSend`].
@@ -140,10 +140,10 @@ impl From<Closed> for Error {
 /// drop(rx);
 /// let error = tx.send(String::from("precious")).unwrap_err();
 /// assert!(error.is_closed());
-/// assert_eq!(error.into_value(), "precious");
+/// assert_eq!(error.into_value().unwrap(), "precious");
 /// ```
 pub struct SendError<T> {
-    value: T,
+    value: Option<T>,
     error: Error,
     is_closed: bool,
 }
@@ -151,6 +151,11 @@ pub struct SendError<T> {
 impl<T> SendError<T> {
     /// The sender is cancelled, or must not wait here.
     pub(super) fn refused(value: T, error: Error) -> Self {
+        Self::cancelled(Some(value), error)
+    }
+
+    /// The sender was cancelled, perhaps after its value had been taken.
+    pub(super) fn cancelled(value: Option<T>, error: Error) -> Self {
         Self {
             value,
             error,
@@ -160,13 +165,16 @@ impl<T> SendError<T> {
 
     pub(super) fn closed(value: T, cause: Option<Error>) -> Self {
         Self {
-            value,
+            value: Some(value),
             error: Closed::for_send(cause),
             is_closed: true,
         }
     }
 
     /// The value that was not sent.
+    ///
+    /// `None` in one case: the channel had taken it, and then, before the sender ran again, the sender was cancelled. It
+    /// will be received, or has been; to send it again would double it.
     ///
     /// # Suspension
     ///
@@ -177,15 +185,28 @@ impl<T> SendError<T> {
     /// ```
     /// use switchback::prelude::*;
     ///
+    /// # fn main() -> Result<()> {
     /// let (tx, rx) = channel(Capacity::rendezvous());
+    /// run_blocking(|s| {
+    ///     let job = s.launch(|_| {
+    ///         let error = tx.send(7).unwrap_err();
+    ///         assert!(error.error().is_cancelled());
+    ///         assert_eq!(error.into_value(), None); // it was received
+    ///     });
+    ///     yield_()?; // it waits
+    ///     assert_eq!(rx.recv()?, 7);
+    ///     job.cancel_and_join()
+    /// })?;
     /// drop(rx);
-    /// assert_eq!(tx.send(7).unwrap_err().into_value(), 7);
+    /// assert_eq!(tx.send(8).unwrap_err().into_value(), Some(8));
+    /// # Ok(())
+    /// # }
     /// ```
-    pub fn into_value(self) -> T {
+    pub fn into_value(self) -> Option<T> {
         self.value
     }
 
-    /// Why it was not sent.
+    /// Why it failed.
     ///
     /// # Suspension
     ///
@@ -204,7 +225,7 @@ impl<T> SendError<T> {
         &self.error
     }
 
-    /// Both the value and the reason.
+    /// Both the value, as [`into_value`](SendError::into_value) gives it, and the reason.
     ///
     /// # Suspension
     ///
@@ -218,9 +239,9 @@ impl<T> SendError<T> {
     /// let (tx, _rx) = channel(Capacity::rendezvous());
     /// tx.close_with(Error::msg("maintenance"));
     /// let (value, reason) = tx.send(7).unwrap_err().into_parts();
-    /// assert_eq!((value, reason.to_string().as_str()), (7, "maintenance"));
+    /// assert_eq!((value, reason.to_string().as_str()), (Some(7), "maintenance"));
     /// ```
-    pub fn into_parts(self) -> (T, Error) {
+    pub fn into_parts(self) -> (Option<T>, Error) {
         (self.value, self.error)
     }
 
@@ -262,6 +283,7 @@ impl<T> fmt::Debug for SendError<T> {
         f.debug_struct("SendError")
             .field("error", &format_args!("{:#}", self.error))
             .field("is_closed", &self.is_closed)
+            .field("has_value", &self.value.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -150,6 +150,8 @@ impl<T> Receiver<T> {
             (_, Some(element)) => Ok(Ok(element)),
             (Woken::Cancelled, None) => Err(here.cancelled()),
             (Woken::Value, None) => {
+            // Cancellation wins until the moment of resumption, where nothing is lost by it.
+            (Woken::Value, None) if here.is_cancelled() => Err(here.cancelled()),
                 let end = self.hub.core.lock().end();
                 let cause = end.flatten();
                 Ok(Err(Closed { cause }))

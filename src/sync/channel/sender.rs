@@ -40,9 +40,9 @@ impl<T> Sender<T> {
     ///
     /// # Cancellation
     ///
-    /// Returns an `Err` with the value if the coroutine is cancelled, before or while it waits; nothing was delivered
-    /// then. If a receiver has taken the element, it returns `Ok`, and the cancellation is met at the next suspending
-    /// call.
+    /// Returns an `Err` if the coroutine is cancelled, before or while it waits, with the value: nothing was delivered.
+    /// Cancelled after the channel has taken the element and before it runs again, it returns the cancellation too, as
+    /// every wait does; the value has gone, and [`SendError::into_value`] says so.
     ///
     /// # Fairness
     ///
@@ -50,7 +50,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// The value, with the cancellation of the sender, or with the reason for which the channel was closed.
+    /// The cancellation of the sender, or the reason for which the channel was closed; with the value, if it was not sent.
     ///
     /// # Examples
     ///
@@ -133,11 +133,13 @@ impl<T> Sender<T> {
         });
         // SAFETY: the wait is over, so the node is idle.
         let left = unsafe { node.with_slot(Option::take) };
-        match (woken, left) {
-            // Cancelled or not: it has been received.
-            (_, None) => Ok(()),
-            (Woken::Cancelled, Some(value)) => Err(SendError::refused(value, here.cancelled())),
-            (Woken::Value, Some(value)) => {
+        // Cancellation wins until the moment of resumption. Nothing is lost by it: what was taken will be received.
+        if woken == Woken::Cancelled || here.is_cancelled() {
+            return Err(SendError::cancelled(left, here.cancelled()));
+        }
+        match left {
+            None => Ok(()),
+            Some(value) => {
                 let end = self.hub.core.lock().end();
                 Err(SendError::closed(value, end.flatten()))
             }
