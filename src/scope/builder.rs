@@ -97,7 +97,11 @@ impl<'scope, 'env> Builder<'scope, 'env> {
         self
     }
 
-    fn order(&self, place: &'static Location<'static>) -> Order {
+    pub(crate) fn scope(&self) -> &'scope Scope<'scope, 'env> {
+        self.scope
+    }
+
+    pub(crate) fn order(&self, place: &'static Location<'static>) -> Order {
         let mut order = Order::new(place).starting(self.start);
         if !self.context.is_empty() {
             order.context = Some(self.context.clone());
@@ -213,13 +217,13 @@ impl OwnedBuilder {
         self
     }
 
-    fn order(&self, place: &'static Location<'static>) -> Order {
+    pub(crate) fn order(&self, place: &'static Location<'static>) -> Order {
         let mut order = Order::new(place).owned().starting(self.start);
         order.context = Some(self.scope.context().merged(self.context.context()));
         order
     }
 
-    fn parent(&self) -> Job {
+    pub(crate) fn parent(&self) -> Job {
         match self.context.job() {
             Some(job) => job.clone(),
             None => self.scope.job(),

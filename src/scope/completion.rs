@@ -55,7 +55,7 @@ impl Job {
         self.register(true, Box::new(handler))
     }
 
-    fn register(&self, on_cancelling: bool, handler: Handler) -> CompletionHandle {
+    pub(crate) fn register(&self, on_cancelling: bool, handler: Handler) -> CompletionHandle {
         let mut handler = Some(handler);
         let task = self.task();
         let number = task.with_extras(|extras| {

@@ -39,7 +39,7 @@ mod wait_list;
 
 pub use channel::{
     Capacity, ChannelBuilder, Closed, ClosedForReceive, ClosedForSend, IntoIter, Iter, Receiver,
-    SendError, Sender, TryRecvError, TrySendError, channel,
+    SendError, Sender, TickerMode, TryRecvError, TrySendError, channel, ticker, ticker_with,
 };
 pub use mutex::{Mutex, MutexGuard};
 pub use semaphore::{Permit, Semaphore};

@@ -185,16 +185,19 @@ fn report_if_root(task: &Task) {
         return;
     }
     // SAFETY: the parent of a job that has not left it is alive.
-    let answered = unsafe { task.job.parent().as_ref() }.is_some_and(|parent| {
-        let state = Task::of(parent).state();
-        state.has(ANSWERS) && !state.has(SUPERVISOR)
-    });
-    if answered {
+    let parent = unsafe { task.job.parent().as_ref() };
+    if parent.is_some_and(|parent| answers_for_children(Task::of(parent))) {
         return;
     }
     if let Some(failure) = cancel::outcome(task) {
-        report::uncaught(task, &failure);
+        report::uncaught(task, &task.context(), &failure);
     }
+}
+
+/// Whether the failure of a child is a failure of this job, which somebody is told of.
+pub(crate) fn answers_for_children(parent: &Task) -> bool {
+    let state = parent.state();
+    state.has(ANSWERS) && !state.has(SUPERVISOR)
 }
 
 #[cold]

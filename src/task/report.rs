@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::context::CoroutineExceptionHandler;
+use crate::context::{CoroutineContext, CoroutineExceptionHandler};
 use crate::error::Error;
 use crate::job::state::COROUTINE;
 use crate::task::{Task, current};
@@ -50,10 +50,9 @@ fn discard<T>(something: T) {
 
 /// A failure that reached the root of its tree: goes to the handler in the root's context, else to the user as a message.
 #[cold]
-pub(crate) fn uncaught(task: &Task, error: &Error) {
-    let context = task.context();
+pub(crate) fn uncaught(task: &Task, context: &CoroutineContext, error: &Error) {
     if let Some(handler) = context.get::<CoroutineExceptionHandler>() {
-        let handled = current::closed(|| handler.handle(&context, error));
+        let handled = current::closed(|| handler.handle(context, error));
         if let Err(panic) = handled {
             handler_panicked("an exception handler", panic);
             tell_uncaught(task, error);

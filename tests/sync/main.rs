@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: order, capacities, errors; [`ending`]: closing; [`cancelling`]: those who wait at one.
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
+//! - [`produce`]: coroutines with a channel, tickers.
 //! - [`product`]: every operation, cancelled at every moment.
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
@@ -12,6 +13,7 @@ mod channel;
 mod conservation;
 mod ending;
 mod mutex;
+mod produce;
 mod product;
 mod semaphore;
 mod support;

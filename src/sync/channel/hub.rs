@@ -5,9 +5,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::error::Error;
+use crate::scope::job::Job;
 use crate::sync::channel::capacity::Capacity;
 use crate::sync::channel::core::{Core, Overflow};
 use crate::sync::park::Claimed;
@@ -22,6 +23,8 @@ pub(super) struct Hub<T> {
     senders: AtomicUsize,
     receivers: AtomicUsize,
     undelivered: Option<Undelivered<T>>,
+    /// The coroutine that is cancelled with the channel.
+    pub(super) producer: OnceLock<Job>,
     /// Called at the end; taken, once the end has come.
     handlers: Mutex<Option<Vec<Handler>>>,
 }
@@ -35,6 +38,7 @@ impl<T> Hub<T> {
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
             undelivered,
+            producer: OnceLock::new(),
             handlers: Mutex::new(Some(Vec::new())),
         }
     }
@@ -79,7 +83,13 @@ impl<T> Hub<T> {
     }
 
     /// Ends the channel for both sides, and drops what is in it.
-    pub(super) fn cancel(&self, cause: Option<Error>) {
+    pub(super) fn cancel(&self, mut cause: Option<Error>) {
+        if let Some(producer) = self.producer.get() {
+            // First, so that what it meets is its own cancellation, wherever it is.
+            let cause =
+                cause.get_or_insert_with(|| Error::cancelled_with("nobody receives any more"));
+            producer.cancel_because(cause.clone());
+        }
         let claimed = Claimed::new();
         let (rest, _unused) = self.core.lock().cancel(cause.clone(), |task| {
             // SAFETY: claimed just now.

@@ -2,14 +2,18 @@
 //!
 //! - [`core`] is the protocol: buffer, waiters, end; it knows nothing of suspension.
 //! - [`hub`] is what the two ends share; [`sender`] and [`receiver`] are the ends.
+//! - [`produce`] ties a coroutine to a channel, [`consume`] a channel to a piece of code; [`ticker`] is such a coroutine.
 
 mod capacity;
+mod consume;
 pub(crate) mod core;
 mod error;
 mod hub;
 mod iter;
+mod produce;
 mod receiver;
 mod sender;
+mod ticker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +23,7 @@ pub use error::{Closed, ClosedForReceive, ClosedForSend, SendError, TryRecvError
 pub use iter::{IntoIter, Iter};
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub use ticker::{TickerMode, ticker, ticker_with};
 
 use hub::{Hub, Undelivered};
 

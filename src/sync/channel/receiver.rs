@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::scheduler::thread;
+use crate::scope::job::Job;
 use crate::sync::channel::core::Take;
 use crate::sync::channel::error::{Closed, TryRecvError};
 use crate::sync::channel::hub::Hub;
@@ -149,9 +150,9 @@ impl<T> Receiver<T> {
             // Cancelled or not: it was handed to us, and to nobody else.
             (_, Some(element)) => Ok(Ok(element)),
             (Woken::Cancelled, None) => Err(here.cancelled()),
-            (Woken::Value, None) => {
             // Cancellation wins until the moment of resumption, where nothing is lost by it.
             (Woken::Value, None) if here.is_cancelled() => Err(here.cancelled()),
+            (Woken::Value, None) => {
                 let end = self.hub.core.lock().end();
                 let cause = end.flatten();
                 Ok(Err(Closed { cause }))
@@ -314,6 +315,31 @@ impl<T> Receiver<T> {
             Error::cancelled_because(0, Some(message), Some(error))
         };
         self.hub.cancel(Some(cause));
+    }
+
+    /// The job of the coroutine that sends, if the channel is that of a [`produce`](crate::Scope::produce).
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// run_blocking(|s| {
+    ///     let numbers = s.produce(Capacity::unlimited(), |_, tx| Ok(tx.send(1)?));
+    ///     numbers.producer().unwrap().join()?;
+    ///     assert_eq!(numbers.recv()?, 1);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn producer(&self) -> Option<&Job> {
+        self.hub.producer.get()
     }
 
     /// Whether nothing can be received any more: the channel is closed, and nothing is left in it.

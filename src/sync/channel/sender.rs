@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::scheduler::thread;
+use crate::scope::job::Job;
 use crate::sync::channel::core::{Locked, Offer};
 use crate::sync::channel::error::{Closed, SendError, TrySendError};
 use crate::sync::channel::hub::Hub;
@@ -29,6 +30,11 @@ pub struct Sender<T> {
 impl<T> Sender<T> {
     pub(super) fn new(hub: Arc<Hub<T>>) -> Self {
         Self { hub }
+    }
+
+    /// The channel is a producer's: whoever cancels the one cancels the other.
+    pub(super) fn belongs_to(&self, producer: Job) {
+        let _ = self.hub.producer.set(producer);
     }
 
     /// Sends an element.
