@@ -13,6 +13,7 @@
 
 mod app;
 mod can;
+mod chan;
 mod cont;
 mod ctx;
 mod disp;
@@ -35,6 +36,7 @@ fn scenarios_leave_the_traces_of_kotlin() {
         tmo::SCENARIOS,
         cont::SCENARIOS,
         disp::SCENARIOS,
+        chan::SCENARIOS,
         app::SCENARIOS,
     ];
     suite::run(&areas);
