@@ -73,6 +73,10 @@ mod dispatchers;
 
 mod scope;
 
+pub mod machine;
+
+pub mod future;
+
 pub mod net;
 
 pub mod sync;

@@ -21,6 +21,10 @@ impl Unstarted {
         Self(task)
     }
 
+    pub(crate) fn as_ptr(&self) -> NonNull<()> {
+        self.0
+    }
+
     pub(crate) fn into_inner(self) -> NonNull<()> {
         self.0
     }

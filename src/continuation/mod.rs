@@ -3,7 +3,8 @@
 //! The states and arrows of the word that decides who may resume are in `task/word.rs`. A continuation names one
 //! generation of that word, and the slot in the suspended frame that the resumer fills once it has claimed it.
 
-use std::cell::UnsafeCell;
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
@@ -224,16 +225,7 @@ pub(crate) fn suspend<T>(
     }
     let woken = here.park(generation, cancellable, || ());
     match woken {
-        Woken::Cancelled => {
-            let cause = here.cancelled();
-            // Whoever has claimed us has called it. It is left if we have withdrawn: the canceller looked before we published.
-            if has_handler(task)
-                && let Some(handler) = take_handler(task, generation)
-            {
-                run_now(&cause, handler);
-            }
-            Err(cause)
-        }
+        Woken::Cancelled => Err(met_cancellation(here, generation)),
         Woken::Value => {
             drop_handler(task, generation);
             slot.0
@@ -241,6 +233,110 @@ pub(crate) fn suspend<T>(
                 .expect("whoever claims with a value has stored it")
         }
     }
+}
+
+/// What the block of a suspension has failed with.
+pub(crate) enum Failure {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// What has come of the beginning of a suspension.
+pub(crate) enum Arranged {
+    /// The word is published.
+    Waits(Generation),
+    Failed(Failure),
+}
+
+/// A suspension without a frame of its own: what [`suspend`] does, cut where it would park.
+pub(crate) struct Place<T> {
+    slot: Slot<T>,
+    generation: Cell<Generation>,
+    /// The block has failed, and somebody had claimed the word by then: it is told once he has handed the task back.
+    failed: Cell<Option<Failure>>,
+}
+
+impl<T> Place<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            slot: Slot(UnsafeCell::new(None)),
+            generation: Cell::new(Generation::NONE),
+            failed: Cell::new(None),
+        }
+    }
+
+    /// Runs `block` with a continuation.
+    ///
+    /// # Safety
+    ///
+    /// The place stands until the task has been handed back.
+    pub(crate) unsafe fn arrange(
+        &self,
+        here: &Here,
+        block: impl FnOnce(Continuation<T>) -> std::result::Result<(), Failure>,
+    ) -> Arranged {
+        let generation = match here.prepare() {
+            Ok(generation) => generation,
+            Err(error) => return Arranged::Failed(Failure::Error(error)),
+        };
+        let task = here.task();
+        self.generation.set(generation);
+        let continuation = Continuation {
+            task: TaskRef::new(task),
+            generation,
+            slot: (&raw const self.slot).cast(),
+            takes: PhantomData,
+        };
+        here.publish(generation, true);
+        let Err(failure) = block(continuation) else {
+            return Arranged::Waits(generation);
+        };
+        if task.word.abandon(generation) == Withdrawal::Claimed {
+            if task.word.phase() != Phase::Local {
+                self.failed.set(Some(failure));
+                return Arranged::Waits(generation);
+            }
+            let _ = task.word.settle();
+        }
+        drop_handler(task, generation);
+        Arranged::Failed(failure)
+    }
+
+    /// The suspension is over: what it gives.
+    #[track_caller]
+    pub(crate) fn settle(
+        &self,
+        here: &Here,
+        woken: Woken,
+    ) -> std::result::Result<Result<T>, Failure> {
+        let (task, generation) = (here.task(), self.generation.get());
+        if let Some(failure) = self.failed.take() {
+            drop_handler(task, generation);
+            return Err(failure);
+        }
+        Ok(match woken {
+            Woken::Cancelled => Err(met_cancellation(here, generation)),
+            Woken::Value => {
+                drop_handler(task, generation);
+                // SAFETY: whoever has written it has handed the task back.
+                unsafe { (*self.slot.0.get()).take() }
+                    .expect("whoever claims with a value has stored it")
+            }
+        })
+    }
+}
+
+/// A cancellation has ended the wait: its handler has been called when this returns.
+#[track_caller]
+fn met_cancellation(here: &Here, generation: Generation) -> Error {
+    let (task, cause) = (here.task(), here.cancelled());
+    // Whoever has claimed us has called it. It is left if we have withdrawn: the canceller looked before we published.
+    if has_handler(task)
+        && let Some(handler) = take_handler(task, generation)
+    {
+        run_now(&cause, handler);
+    }
+    cause
 }
 
 /// Ends a suspension whose block has failed: takes the word back, or waits for the one who has claimed it.

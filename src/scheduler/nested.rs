@@ -7,13 +7,16 @@
 //!
 //! Nothing runs in place while the thread is panicking (R5), in a frame of the runtime (R6), or between two coroutines.
 
+use std::ptr::NonNull;
+
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::pool::default_pool;
 use crate::scheduler::running::is_limited;
+use crate::scheduler::thread;
 use crate::scheduler::worker::Worker;
 use crate::task::home::Home;
 use crate::task::word::Phase;
-use crate::task::{Task, current};
+use crate::task::{Task, current, start};
 
 /// No other coroutine runs on the stack after one that has run in place.
 const ALONE: u32 = u32::MAX / 2;
@@ -109,6 +112,13 @@ pub(crate) fn start_here(task: &Task) {
     });
 }
 
+/// Whether the task has no stack, and the calling thread, which has no loop, can give it a turn.
+fn may_turn_here(unstarted: &Unstarted) -> bool {
+    // SAFETY: the caller has the only right to the task.
+    let task = unsafe { unstarted.as_ptr().cast::<Task>().as_ref() };
+    task.vtable.stackless.is_some() && Worker::of(thread::here().home()).may_nest()
+}
+
 /// Starts an unconfined coroutine: in place on a loop or a worker, on the default dispatcher from any other thread.
 pub(crate) fn start_unconfined(unstarted: Unstarted) -> Result<(), Refused> {
     match current::home() {
@@ -116,10 +126,28 @@ pub(crate) fn start_unconfined(unstarted: Unstarted) -> Result<(), Refused> {
             Worker::of(home).run_unconfined(unstarted.into_inner().cast().as_ptr());
             Ok(())
         }
+        // Without a stack it may run anywhere, for one turn.
+        _ if may_turn_here(&unstarted) => {
+            let home = thread::here().home();
+            Worker::of(home).run_unconfined(unstarted.into_inner().cast().as_ptr());
+            Ok(())
+        }
         _ => match default_pool() {
             Some(pool) => pool.dispatch(unstarted),
             None => Err(Refused(unstarted)),
         },
+    }
+}
+
+/// Sends a task that has no stack to the default dispatcher, for a turn that the calling thread cannot give it.
+pub(crate) fn send_to_default(task: NonNull<Task>) {
+    let unstarted = Unstarted::new(task.cast());
+    let sent = match default_pool() {
+        Some(pool) => pool.dispatch(unstarted),
+        None => Err(Refused(unstarted)),
+    };
+    if let Err(refused) = sent {
+        start::refuse(refused, &"the default dispatcher");
     }
 }
 

@@ -13,7 +13,8 @@ use crate::scheduler::hooks::{self, HOOK_LIMITED};
 use crate::scheduler::worker::Worker;
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
-use crate::task::{ATOMIC, LOCAL, Task, cancel, report, start};
+use crate::task::vtable::{Stackless, Turned};
+use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, report, start};
 
 /// How many coroutines may run on one stack one after another before the loop has its turn.
 const LONGEST_CHAIN: u32 = 64;
@@ -120,6 +121,9 @@ impl Worker {
     #[inline]
     pub(super) fn start_admitted(&self, task: &Task, chain: u32) -> bool {
         self.uncount_local(task);
+        if let Some(stackless) = &task.vtable.stackless {
+            return self.turn(task, stackless);
+        }
         if !may_start(task) {
             start::discard(task);
             return true;
@@ -132,6 +136,25 @@ impl Worker {
                 true
             }
         }
+    }
+
+    /// Gives a task without a stack a turn on the stack of the loop. True if it does not come back by this thread's queue.
+    #[cold]
+    #[inline(never)]
+    fn turn(&self, task: &Task, stackless: &Stackless) -> bool {
+        let flags = task.flags.get();
+        if flags & TURNED == 0 {
+            if !may_start(task) {
+                start::discard(task);
+                return true;
+            }
+            task.flags.set(flags | TURNED);
+        }
+        self.home.local.current.set(task);
+        // SAFETY: the table is this task's, and this thread has the only right to it.
+        let turned = unsafe { (stackless.turn)(task) };
+        self.home.local.current.set(self.home.local.loop_task.get());
+        turned == Turned::Gone
     }
 
     #[inline]
@@ -189,6 +212,7 @@ impl Worker {
         // SAFETY: a queued task is alive.
         let next = unsafe { self.home.local.ready.first().as_ref() }?;
         let fits = next.stack.get().is_none()
+            && next.vtable.stackless.is_none()
             && !std::ptr::eq(next, self.home.local.thread_task.get())
             && may_start(next)
             && !is_limited(next)

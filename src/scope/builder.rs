@@ -11,6 +11,7 @@ use crate::scope::job_context::JobContext;
 use crate::scope::launch::{self, Order};
 use crate::scope::owned::CoroutineScope;
 use crate::scope::scope::Scope;
+use crate::task::Task;
 
 /// What a coroutine is launched with, in the manner of `std::thread::Builder`. Made by
 /// [`Scope::builder`](crate::Scope::builder).
@@ -99,6 +100,10 @@ impl<'scope, 'env> Builder<'scope, 'env> {
 
     pub(crate) fn scope(&self) -> &'scope Scope<'scope, 'env> {
         self.scope
+    }
+
+    pub(crate) fn parent(&self) -> &Task {
+        self.scope.task()
     }
 
     pub(crate) fn order(&self, place: &'static Location<'static>) -> Order {

@@ -12,6 +12,7 @@ use crate::scheduler::thread;
 use crate::scope::job::{Job, wait_for};
 use crate::task::cell::{peek_value, take_value};
 use crate::task::label::Label;
+use crate::task::wait::Here;
 use crate::task::word::Woken;
 use crate::task::{HANDLE_GONE, Task, TaskRef, VALUE_READY, VALUE_TAKEN, cancel};
 
@@ -77,12 +78,8 @@ impl<T> Deferred<'_, T> {
     /// ```
     #[track_caller]
     pub fn await_(self) -> Result<T> {
-        let task = self.job.task();
-        wait_for_success(task, Location::caller())?;
-        task.value
-            .fetch_or(HANDLE_GONE | VALUE_TAKEN, Ordering::AcqRel);
-        // SAFETY: the coroutine succeeded, so its value was stored; this handle is the only one, and gone after this.
-        Ok(unsafe { take_value(task) })
+        wait_for_success(self.job.task(), Location::caller())?;
+        Ok(self.take_completed_value())
     }
 
     /// Waits for the value and lends it.
@@ -129,6 +126,32 @@ impl<T> Deferred<'_, T> {
         })
     }
 
+    /// The value of a coroutine that has succeeded.
+    pub(crate) fn take_completed_value(self) -> T {
+        let task = self.job.task();
+        assert!(task.state().has(SUCCEEDED), "{task:?} has no value");
+        task.value
+            .fetch_or(HANDLE_GONE | VALUE_TAKEN, Ordering::AcqRel);
+        // SAFETY: the coroutine succeeded, so its value was stored; this handle is the only one, and gone after this.
+        unsafe { take_value(task) }
+    }
+
+    /// The same handle without the time of the scope.
+    ///
+    /// # Safety
+    ///
+    /// The value is not used, or dropped, when what it borrows has ended.
+    pub(crate) unsafe fn detached(self) -> Deferred<'static, T> {
+        let handle = std::mem::ManuallyDrop::new(self);
+        // SAFETY: moved out of a handle that is not dropped.
+        let job = unsafe { std::ptr::read(&raw const handle.job) };
+        Deferred {
+            job,
+            scope: PhantomData,
+            value: PhantomData,
+        }
+    }
+
     /// The job of the coroutine.
     ///
     /// # Suspension
@@ -145,6 +168,12 @@ pub(crate) fn wait_for_success(task: &Task, place: &'static Location<'static>) -
     let here = thread::here();
     here.check()?;
     let woken = wait_for(&here, task, true, &AWAIT, place)?;
+    judge_wait(&here, task, woken)
+}
+
+/// What a wait for the success of a job has come to.
+#[track_caller]
+pub(crate) fn judge_wait(here: &Here, task: &Task, woken: Woken) -> Result<()> {
     let state = task.state();
     if state.has(FAILED) {
         // Even if the failure has cancelled us too: it is the better answer.

@@ -65,6 +65,9 @@ fn line(text: &mut String, depth: usize, job: &Job) {
     }
     let _ = write!(text, " #{} {}", task.id, state.name());
     if state.has(COROUTINE) {
+        if let Some(label) = task.machine_label() {
+            let _ = write!(text, ", label {label}");
+        }
         let (point, place) = task.point();
         match point {
             Some(point) if task.word.phase() != Phase::Running => {

@@ -19,9 +19,9 @@ use crate::task::cell::TaskCell;
 use crate::task::finish;
 use crate::task::home::stray_id;
 use crate::task::start::{self, dispatch};
+use crate::task::vtable::TaskVTable;
 use crate::task::{
-    ATOMIC, Birth, LOCAL, Task, TaskRef, TaskVTable, VALUE_STORED, cancel, current, installed,
-    report,
+    ATOMIC, Birth, LOCAL, Task, TaskRef, VALUE_STORED, cancel, current, installed, report,
 };
 
 /// Bit of `Task::flags`: the body ended by a panic.
@@ -86,6 +86,7 @@ where
         drop_body: TaskCell::<T, F>::drop_body,
         drop_value: TaskCell::<T, F>::drop_value,
         free: TaskCell::<T, F>::free,
+        stackless: None,
     };
 
     /// Runs the body on the current stack, and completes the task.
@@ -156,16 +157,35 @@ pub(crate) unsafe fn launch_from<'env, T, F>(
 where
     F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
 {
-    let id = current::home().map_or_else(stray_id, crate::task::home::Home::next_id);
-    let task = Task::new(Birth {
+    let task = TaskCell::<T, F>::allocate(new_task(&order, &Body::<T, F>::VTABLE), body);
+    // SAFETY: passed on to the caller.
+    unsafe { launch_task(parent, order, task) }
+}
+
+/// A coroutine's header, with two counts: its own, and that of the handle.
+#[inline]
+pub(crate) fn new_task(order: &Order, vtable: &'static TaskVTable) -> Task {
+    Task::new(Birth {
         kind: order.kind,
         refs: 2,
         owner: std::ptr::null(),
-        vtable: &Body::<T, F>::VTABLE,
-        id,
+        vtable,
+        id: current::home().map_or_else(stray_id, crate::task::home::Home::next_id),
         place: order.place,
-    });
-    let task = TaskCell::<T, F>::allocate(task, body);
+    })
+}
+
+/// Puts a new task under its parent, and sends it to its dispatcher.
+///
+/// # Safety
+///
+/// As for [`launch_from`], of what the task's block holds. The task is from [`new_task`], in a block of its vtable's types.
+#[inline]
+pub(crate) unsafe fn launch_task(
+    parent: Option<&Task>,
+    order: Order,
+    task: NonNull<Task>,
+) -> TaskRef {
     // SAFETY: just allocated with two counts; one is the handle's.
     let handle = unsafe { TaskRef::from_counted(task) };
     let Some(parent) = parent else {

@@ -4,7 +4,8 @@ use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
-use crate::task::{Task, TaskVTable};
+use crate::task::Task;
+use crate::task::vtable::TaskVTable;
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
 #[repr(C)]
@@ -47,6 +48,13 @@ impl<T, F> TaskCell<T, F> {
 
     fn of(task: &Task) -> *const Self {
         whole(task).cast()
+    }
+
+    /// Where the closure stands.
+    pub(crate) fn body(task: &Task) -> *const F {
+        // SAFETY: in bounds of the block, by its type.
+        let body = unsafe { &raw const (*Self::of(task)).body };
+        UnsafeCell::raw_get(body).cast_const().cast()
     }
 
     /// Moves the closure out.
@@ -146,6 +154,7 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
     drop_body: nothing,
     drop_value: nothing,
     free: free_bare,
+    stackless: None,
 };
 
 /// A block without closure and result.

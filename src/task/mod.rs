@@ -3,9 +3,11 @@
 //! - [`word`] decides who may resume a suspended task; [`inbox`] and [`sleep`] bring it back to its thread.
 //! - [`home`] is a thread as its tasks know it; [`current`] tells which one we are on.
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
+//! - [`waking`] makes a `Waker` of the standard library for it.
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
-//! - [`start`] sends a coroutine to its dispatcher.
+//! - [`start`] sends a coroutine to its dispatcher; [`departure`] decides who sends one without a stack again.
 //! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
+//! - [`vtable`] is what is known of a block whose types are not.
 //! - [`report`] is where failures go that nobody awaits.
 //!
 //! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
@@ -15,6 +17,7 @@
 pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod current;
+pub(crate) mod departure;
 pub(crate) mod finish;
 pub(crate) mod home;
 pub(crate) mod inbox;
@@ -24,8 +27,10 @@ pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod sleep;
 pub(crate) mod start;
+pub(crate) mod vtable;
 pub(crate) mod wait;
 pub(crate) mod waiter;
+pub(crate) mod waking;
 pub(crate) mod word;
 
 use std::cell::Cell;
@@ -43,21 +48,9 @@ use crate::job::state::{COMPLETED, COROUTINE, DEFERRED, SCOPE, SUPERVISOR, State
 use crate::task::home::Home;
 use crate::task::inbox::Linked;
 use crate::task::label::{Label, Point};
+use crate::task::vtable::TaskVTable;
 use crate::task::word::Word;
 use crate::util::sync::Shared;
-
-/// What the runtime must be able to do with a task whose types it does not know.
-#[derive(Debug)]
-pub(crate) struct TaskVTable {
-    /// Runs the body on the current stack, and completes the task.
-    pub(crate) run: unsafe fn(&Task),
-    /// Drops the closure of a task that never ran.
-    pub(crate) drop_body: unsafe fn(&Task),
-    /// Drops the result.
-    pub(crate) drop_value: unsafe fn(&Task),
-    /// Frees the block. The closure and the result are gone.
-    pub(crate) free: unsafe fn(NonNull<Task>),
-}
 
 /// Bits of `Task::value`.
 pub(crate) const VALUE_READY: u32 = 1;
@@ -75,6 +68,8 @@ pub(crate) const IO_CANCELLED: u32 = 2;
 pub(crate) const ATOMIC: u32 = 4;
 /// Bit of `Task::flags`: the task has not started, may start on its thread alone, and is counted there as if it had.
 pub(crate) const LOCAL: u32 = 8;
+/// Bit of `Task::flags`: a task without a stack has had its first turn.
+pub(crate) const TURNED: u32 = 1 << 13;
 
 /// The header of a task block.
 #[repr(C)]
@@ -230,6 +225,18 @@ impl Task {
                 .map_addr(|address| address | tag),
             Ordering::Release,
         );
+    }
+
+    /// From here on the task lives nowhere: it has no stack, and waits for nothing of this thread.
+    pub(crate) fn clear_home(&self) {
+        self.home.store(ptr::null_mut(), Ordering::Release);
+    }
+
+    /// Where a state machine goes on.
+    pub(crate) fn machine_label(&self) -> Option<u32> {
+        let stackless = self.vtable.stackless.as_ref()?;
+        // SAFETY: the table is this block's.
+        Some(unsafe { (stackless.label)(self) })
     }
 
     /// The innermost job whose body this task runs; `None` on a plain thread outside any scope.

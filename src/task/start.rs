@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use crate::context::{Dispatcher, Refused, Unstarted};
 use crate::error::Error;
 use crate::job::state::STARTED;
-use crate::task::{Task, cancel, current, finish, report};
+use crate::task::{Task, cancel, current, departure, finish, report};
 
 /// Sends a task to the dispatcher of its context.
 #[inline]
@@ -47,6 +47,15 @@ pub(crate) fn start(task: &Task) -> bool {
         dispatch(NonNull::from(task));
     }
     starts
+}
+
+/// A task without a stack that the caller has claimed goes to its dispatcher, or will: it may still be in the turn in which
+/// it has begun to wait.
+#[cold]
+pub(crate) fn wake_stackless(task: &Task) {
+    if departure::wake(&task.value) {
+        dispatch(NonNull::from(task));
+    }
 }
 
 /// A New job that gets a child is started, as in Kotlin: one that completes without running has no children.

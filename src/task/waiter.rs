@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use crate::task::Task;
 use crate::task::queue::Queue;
+use crate::task::start;
 use crate::task::word::Generation;
 use crate::util::list::Links;
 
@@ -80,7 +81,10 @@ pub(crate) fn hand_back(chain: &Queue) {
         let Some(task) = (unsafe { first.as_ref() }) else {
             return;
         };
-        let home = task.home().expect("only a started task can be claimed");
+        let Some(home) = task.home() else {
+            start::wake_stackless(task);
+            continue;
+        };
         if here.is_some_and(|here| std::ptr::eq(here, home)) {
             if task.is_unconfined()
                 && let Some(nest) = home.local.nest.get()

@@ -78,6 +78,16 @@ pub(crate) struct Generation(u64);
 impl Generation {
     /// No suspension: nothing can be claimed by it.
     pub(crate) const NONE: Self = Self(0);
+
+    /// As a number, whose four lowest bits are zero.
+    pub(crate) const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// From what [`raw`](Generation::raw) gave.
+    pub(crate) const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
 }
 
 /// What an owner learns when it looks at its word after it was switched in again, or before it would switch out.

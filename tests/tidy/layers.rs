@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["scheduler"],
     &["dispatchers"],
     &["scope"],
-    &["sync", "net", "machine"],
+    &["sync", "net", "machine", "future"],
     &["flow", "testing", "debug"],
 ];
 

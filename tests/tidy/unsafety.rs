@@ -10,6 +10,7 @@ const UNSAFE_MODULES: &[&str] = &[
     "error",
     "coroutine",
     "job",
+    "machine",
     "task",
     "continuation",
     "driver",

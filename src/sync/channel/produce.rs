@@ -158,14 +158,16 @@ where
     });
     tx.belongs_to(job.clone());
     let ended = job.clone();
-    let close: Box<dyn FnOnce(Option<&Error>) + Send + 'env> =
-        Box::new(move |_| close(&ended, unheard.as_ref(), &tx));
+    let close: Closing<'env> = Box::new(move |_| close(&ended, unheard.as_ref(), &tx));
     // SAFETY: a change of lifetime alone. The handler is called, and so gone, before the job leaves its parent (see the
     // header), and the caller vouches that `'env` lasts until then; if the job has completed, in this call.
     let close: Handler = unsafe { std::mem::transmute(close) };
     let _ = job.register(false, close);
     rx
 }
+
+/// A completion handler that borrows.
+type Closing<'env> = Box<dyn FnOnce(Option<&Error>) + Send + 'env>;
 
 /// The coroutine has completed. A failure that neither the receiver nor the parent hears of is reported, to the handler in
 /// `unheard`.

@@ -1,0 +1,155 @@
+//! How a machine becomes a coroutine.
+
+use std::panic::Location;
+
+use crate::machine::StateMachine;
+use crate::machine::runner::{Machine, Root};
+use crate::scope::builder::{Builder, OwnedBuilder};
+use crate::scope::deferred::Deferred;
+use crate::scope::job::Job;
+use crate::scope::launch::{Order, launch_task, new_task};
+use crate::scope::owned::CoroutineScope;
+use crate::scope::scope::Scope;
+use crate::task::cell::TaskCell;
+use crate::task::{Task, TaskRef};
+
+/// Makes a coroutine of a machine, under `parent`, and sends it to its dispatcher.
+///
+/// # Safety
+///
+/// The parent waits for the coroutine before anything that the machine borrows ends; or the parent takes no more children,
+/// and then the machine is dropped before this function returns.
+pub(super) unsafe fn launch<M: StateMachine>(parent: &Task, order: Order, machine: M) -> TaskRef {
+    let task = new_task(&order, &Machine::<M>::VTABLE);
+    let task = TaskCell::<M::Output, Root<M>>::allocate(task, Root::new(machine));
+    // SAFETY: passed on to the caller.
+    unsafe { launch_task(Some(parent), order, task) }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Launches a [`StateMachine`], as [`launch`](Scope::launch) launches a closure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn launch_machine<M>(&'scope self, machine: M) -> Job
+    where
+        M: StateMachine<Output = ()> + Send + 'scope,
+    {
+        // SAFETY: this scope waits for its children, and the machine outlives it.
+        Job::new(unsafe { launch(self.task(), Order::new(Location::caller()), machine) })
+    }
+
+    /// Launches a [`StateMachine`] that gives a value, as [`async_`](Scope::async_) launches a closure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn async_machine<M>(&'scope self, machine: M) -> Deferred<'scope, M::Output>
+    where
+        M: StateMachine + Send + 'scope,
+        M::Output: Send + 'scope,
+    {
+        let order = Order::new(Location::caller()).deferred();
+        // SAFETY: this scope waits for its children, and the machine outlives it.
+        unsafe { Deferred::new(launch(self.task(), order, machine)) }
+    }
+}
+
+impl<'scope> Builder<'scope, '_> {
+    /// Launches a [`StateMachine`], as [`Scope::launch_machine`](crate::Scope::launch_machine) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn launch_machine<M>(self, machine: M) -> Job
+    where
+        M: StateMachine<Output = ()> + Send + 'scope,
+    {
+        let order = self.order(Location::caller());
+        // SAFETY: the scope waits for its children, and the machine outlives it.
+        Job::new(unsafe { launch(self.parent(), order, machine) })
+    }
+
+    /// Launches a [`StateMachine`] that gives a value, as [`Scope::async_machine`](crate::Scope::async_machine) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn async_machine<M>(self, machine: M) -> Deferred<'scope, M::Output>
+    where
+        M: StateMachine + Send + 'scope,
+        M::Output: Send + 'scope,
+    {
+        let order = self.order(Location::caller()).deferred();
+        // SAFETY: the scope waits for its children, and the machine outlives it.
+        unsafe { Deferred::new(launch(self.parent(), order, machine)) }
+    }
+}
+
+impl CoroutineScope {
+    /// Launches a [`StateMachine`], as [`launch`](CoroutineScope::launch) launches a closure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn launch_machine<M>(&self, machine: M) -> Job
+    where
+        M: StateMachine<Output = ()> + Send + 'static,
+    {
+        self.builder().launch_machine(machine)
+    }
+
+    /// Launches a [`StateMachine`] that gives a value, as [`async_`](CoroutineScope::async_) launches a closure.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn async_machine<M>(&self, machine: M) -> Deferred<'static, M::Output>
+    where
+        M: StateMachine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        self.builder().async_machine(machine)
+    }
+}
+
+impl OwnedBuilder {
+    /// Launches a [`StateMachine`], as [`CoroutineScope::launch_machine`](crate::CoroutineScope::launch_machine) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn launch_machine<M>(self, machine: M) -> Job
+    where
+        M: StateMachine<Output = ()> + Send + 'static,
+    {
+        let order = self.order(Location::caller());
+        // SAFETY: the machine borrows nothing.
+        Job::new(unsafe { launch(self.parent().task(), order, machine) })
+    }
+
+    /// Launches a [`StateMachine`] that gives a value, as
+    /// [`CoroutineScope::async_machine`](crate::CoroutineScope::async_machine) does.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    #[track_caller]
+    pub fn async_machine<M>(self, machine: M) -> Deferred<'static, M::Output>
+    where
+        M: StateMachine + Send + 'static,
+        M::Output: Send + 'static,
+    {
+        let order = self.order(Location::caller()).deferred();
+        // SAFETY: the machine borrows nothing.
+        unsafe { Deferred::new(launch(self.parent().task(), order, machine)) }
+    }
+}
