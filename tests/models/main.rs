@@ -10,7 +10,8 @@
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
 //! - [`joins`]: those who wait for a job.
-//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel.
+//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel; [`orders`]: both, against a
+//!   specification.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
 //! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
@@ -57,6 +58,15 @@ mod sync {
     }
 }
 
+#[path = "../linearizability/checker.rs"]
+mod checker;
+
+#[path = "../linearizability"]
+mod specs {
+    pub mod pipe;
+    pub mod turns;
+}
+
 mod block;
 mod waits;
 mod yard;
@@ -65,6 +75,7 @@ mod endings;
 mod inboxes;
 mod joins;
 mod locks;
+mod orders;
 mod pipes;
 mod trees;
 mod turns;
