@@ -1,18 +1,21 @@
 //! Nothing is lost and nothing is doubled, whatever happens at once.
 //!
 //! Random senders and receivers on random places, with random capacities; some are cancelled, some run into timeouts, some
-//! only try, some leave early, somebody closes or cancels the channel. Each element is a token with a number; its fate is
-//! counted where it ends: received, given back, handed to the handler of undelivered elements. The interleavings hunted:
-//! hand-over against cancel, at both ends; close against a send or receive that begins to wait; growth of the buffer against
-//! everything; the last handle against those who wait. A lock and a semaphore are taken at random on the way, held across
-//! suspensions, and must be free at the end.
+//! only try, some leave early, some panic, somebody closes or cancels the channel. The fate of each element is counted
+//! where it ends: received, given back, handed to the handler of undelivered elements, lost with the frame of one who
+//! panicked. The interleavings hunted: hand-over against cancel, at both ends; close against a send or receive that begins
+//! to wait; growth of the buffer against everything; the last handle against those who wait. A lock and a semaphore are
+//! taken at random on the way, held across suspensions and panics, and must be free at the end.
 //!
-//! `SWITCHBACK_STRESS_SECONDS` and `SWITCHBACK_STRESS_SEED` make it longer, or repeat it; the seed is printed.
+//! `SWITCHBACK_STRESS_SECONDS`, or `SWITCHBACK_STRESS_MESSAGES`, make it longer; `SWITCHBACK_STRESS_SEED` repeats it. The
+//! seeds are printed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use switchback::Panicked;
 use switchback::prelude::*;
 use switchback::sync::{ChannelBuilder, TrySendError};
 
@@ -44,11 +47,52 @@ struct Books {
     received: AtomicU64,
     given_back: AtomicU64,
     undelivered: AtomicU64,
+    /// In the hands of one who panicked.
+    wrecked: AtomicU64,
+    accidents: AtomicU64,
     alive: AtomicI64,
     inside: AtomicI64,
 }
 
+/// The payload of the panics that this test makes.
+const ACCIDENT: &str = "an accident";
+
+impl Books {
+    /// Panics now and then. Not by `panic!`, which would tell of each.
+    fn risk(&self, random: &mut Random, one_in: u64) {
+        if random.below(one_in) == 0 {
+            self.accidents.fetch_add(1, Ordering::Relaxed);
+            resume_unwind(Box::new(ACCIDENT));
+        }
+    }
+}
+
+/// On a plain thread an accident ends the body, as it ends a coroutine elsewhere.
+fn survive(body: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        assert_eq!(panic.downcast_ref(), Some(&ACCIDENT), "not one of ours");
+        Ok(())
+    })
+}
+
 struct Token(Arc<Books>);
+
+/// A token on the way from one hand to the next, for as long as somebody may panic.
+struct InHand<'a>(Option<Token>, &'a AtomicU64);
+
+impl InHand<'_> {
+    fn pass_on(mut self) -> Option<Token> {
+        self.0.take()
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Token {
     fn new(books: &Arc<Books>) -> Self {
@@ -68,15 +112,38 @@ impl Drop for Token {
     }
 }
 
+/// What the exception handler was told.
+type Failures = std::sync::Mutex<Vec<Error>>;
+
 /// What all of a round share.
 struct Round {
     books: Arc<Books>,
     lock: Mutex<u64>,
     seats: Semaphore,
+    scale: Scale,
 }
+
+/// How long a round is, and how quiet.
+#[derive(Clone, Copy)]
+struct Scale {
+    /// A sender sends fewer elements than this.
+    most: u64,
+    /// What happens beside sending and receiving happens once in so many times.
+    calm: u64,
+}
+
+/// Where a beginning often meets an end.
+const SHORT: Scale = Scale { most: 20, calm: 1 };
+const LONG: Scale = Scale {
+    most: 20_000,
+    calm: 200,
+};
 
 impl Round {
     fn pause(&self, random: &mut Random) -> Result<()> {
+        if random.below(self.scale.calm) > 0 {
+            return Ok(());
+        }
         match random.below(8) {
             0 => yield_(),
             1 => delay(random.micros(50)),
@@ -85,6 +152,7 @@ impl Round {
                 if before % 2 == 0 {
                     yield_()?;
                 }
+                self.books.risk(random, 100);
                 *count = before + 1;
                 Ok(())
             }),
@@ -93,6 +161,7 @@ impl Round {
                 assert!(now < 2, "too many inside");
                 let waited = yield_();
                 self.books.inside.fetch_sub(1, Ordering::SeqCst);
+                self.books.risk(random, 100);
                 waited
             }),
             4 => with_timeout_or_none(random.micros(40), |_| self.lock.lock().map(drop)).map(drop),
@@ -101,8 +170,12 @@ impl Round {
     }
 
     fn send(&self, mut random: Random, tx: &Sender<Token>) -> Result<()> {
-        for _ in 0..random.below(20) {
-            let token = Token::new(&self.books);
+        for _ in 0..random.below(self.scale.most) {
+            let token = InHand(Some(Token::new(&self.books)), &self.books.wrecked);
+            self.books.risk(&mut random, 100 * self.scale.calm);
+            let Some(token) = token.pass_on() else {
+                continue;
+            };
             if random.below(4) == 0 {
                 match tx.try_send(token) {
                     Ok(()) => {}
@@ -113,7 +186,7 @@ impl Round {
                     }
                 }
             } else {
-                let sent = if random.below(6) == 0 {
+                let sent = if random.below(6 * self.scale.calm) == 0 {
                     let mut result = Ok(());
                     let limit = random.micros(60);
                     let mut token = Some(token);
@@ -139,6 +212,8 @@ impl Round {
                     if !error.is_cancelled() {
                         return Ok(());
                     }
+                    // By the timeout, or altogether.
+                    ensure_active()?;
                 }
             }
             self.pause(&mut random)?;
@@ -151,7 +226,7 @@ impl Round {
 
     fn receive(&self, mut random: Random, rx: &Receiver<Token>) -> Result<()> {
         loop {
-            match random.below(12) {
+            match random.below(12 * self.scale.calm) {
                 0 => {
                     if let Ok(token) = rx.try_recv() {
                         token.end(|books| &books.received);
@@ -196,13 +271,19 @@ fn capacity(random: &mut Random) -> Capacity {
     }
 }
 
-fn round(seed: u64) {
+/// Plays one round.
+fn round(seed: u64, scale: Scale) -> Arc<Books> {
     let mut random = Random(seed);
     let books = Arc::new(Books::default());
+    let failures = Arc::new(Failures::default());
+    let told = Arc::clone(&failures);
+    let handler =
+        CoroutineExceptionHandler::new(move |_, error| told.lock().unwrap().push(error.clone()));
     let round = Round {
         books: Arc::clone(&books),
         lock: Mutex::new(0),
         seats: Semaphore::new(2),
+        scale,
     };
     let (tx, rx) = ChannelBuilder::new(capacity(&mut random))
         .on_undelivered_element(|token: Token| token.end(|books| &books.undelivered))
@@ -210,7 +291,7 @@ fn round(seed: u64) {
     let (senders, receivers) = (1 + random.below(4), 1 + random.below(4));
     let places = [random.next(), random.next(), random.next()];
     std::thread::scope(|threads| {
-        let round = &round;
+        let (round, handler) = (&round, &handler);
         let play = move |random: &mut Random, tx: Sender<Token>, rx: Receiver<Token>| {
             let seed = random.next();
             let mut random = Random(seed);
@@ -218,11 +299,13 @@ fn round(seed: u64) {
                 let mut jobs = Vec::new();
                 for _ in 0..senders {
                     let (tx, seed) = (tx.clone(), random.next());
-                    jobs.push(s.launch(move |_| round.send(Random(seed), &tx)));
+                    let builder = s.builder().context(handler.clone());
+                    jobs.push(builder.launch(move |_| round.send(Random(seed), &tx)));
                 }
                 for _ in 0..receivers {
                     let (rx, seed) = (rx.clone(), random.next());
-                    jobs.push(s.launch(move |_| round.receive(Random(seed), &rx)));
+                    let builder = s.builder().context(handler.clone());
+                    jobs.push(builder.launch(move |_| round.receive(Random(seed), &rx)));
                 }
                 drop((tx, rx));
                 for job in &jobs {
@@ -248,11 +331,11 @@ fn round(seed: u64) {
                     // With the other handle in its hands it could wait for itself.
                     2 => {
                         drop(rx);
-                        round.send(Random(random.next()), &tx)
+                        survive(|| round.send(Random(random.next()), &tx))
                     }
                     _ => {
                         drop(tx);
-                        round.receive(Random(random.next()), &rx)
+                        survive(|| round.receive(Random(random.next()), &rx))
                     }
                 }
                 .unwrap();
@@ -261,29 +344,47 @@ fn round(seed: u64) {
         drop((tx, rx));
     });
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    let ended = count(&books.received) + count(&books.given_back) + count(&books.undelivered);
+    let fates = [
+        &books.received,
+        &books.given_back,
+        &books.undelivered,
+        &books.wrecked,
+    ];
+    let ended: u64 = fates.into_iter().map(count).sum();
     assert_eq!(count(&books.made), ended, "seed {seed}: {books:?}");
     assert_eq!(books.alive.load(Ordering::Relaxed), 0, "seed {seed}");
     assert!(!round.lock.is_locked(), "seed {seed}");
     assert_eq!(round.seats.available_permits(), 2, "seed {seed}");
+    for failure in &*failures.lock().unwrap() {
+        let panic = failure.downcast_ref::<Panicked>();
+        let message = panic.and_then(Panicked::message);
+        assert_eq!(message, Some(ACCIDENT), "seed {seed}: {failure:?}");
+    }
+    books
 }
 
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 #[test]
 fn every_element_ends_once_and_nothing_hangs() {
-    let time = Duration::from_secs(number("SWITCHBACK_STRESS_SECONDS", 4));
-    let first = number("SWITCHBACK_STRESS_SEED", 1);
+    let messages = number("SWITCHBACK_STRESS_MESSAGES");
+    let time = Duration::from_secs(number("SWITCHBACK_STRESS_SECONDS").unwrap_or(4));
+    let first = number("SWITCHBACK_STRESS_SEED").unwrap_or(1);
     let (start, mut seed) = (Instant::now(), first);
-    while start.elapsed() < time {
-        round(seed);
+    let [mut made, mut received, mut accidents] = [0; 3];
+    while messages.map_or(start.elapsed() < time, |messages| made < messages) {
+        let scale = if seed % 16 == 0 { LONG } else { SHORT };
+        let books = round(seed, scale);
+        made += books.made.load(Ordering::Relaxed);
+        received += books.received.load(Ordering::Relaxed);
+        accidents += books.accidents.load(Ordering::Relaxed);
         seed += 1;
     }
-    println!("seeds {first} to {seed}");
-    assert!(seed > first);
+    println!(
+        "seeds {first} to {seed}: {made} elements, {received} received, {accidents} panics, {:?}",
+        start.elapsed()
+    );
+    assert!(made > 0 && received > 0 && accidents > 0);
 }
