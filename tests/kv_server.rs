@@ -6,6 +6,8 @@
 mod client;
 #[path = "kv_server/commands.rs"]
 mod commands;
+#[path = "support/example.rs"]
+mod example;
 #[path = "kv_server/expiry.rs"]
 mod expiry;
 #[path = "kv_server/lifecycle.rs"]

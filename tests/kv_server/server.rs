@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::example;
 
 /// How long anything may take that should happen soon: a failure shows as one, but a busy machine does not fail.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -167,28 +168,7 @@ pub fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Builds the example and returns where it lies.
-///
-/// `cargo test` has built it already, but `cargo test --test kv_server` has not, and would test what an earlier build
-/// left behind.
 fn binary() -> &'static Path {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let test = std::env::current_exe().unwrap();
-        let output = test.parent().and_then(Path::parent).unwrap();
-        let profile = match output.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            profile => profile,
-        };
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "kv_server"])
-            .args(["--profile", profile])
-            .arg("--manifest-path")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(output.parent().unwrap())
-            .status()
-            .unwrap();
-        assert!(built.success(), "the example does not build");
-        output.join("examples/kv_server")
-    });
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| example::build("kv_server"));
     &BINARY
 }
