@@ -1,6 +1,8 @@
 //! What most programs use: `use switchback::prelude::*;`
 
-pub use crate::sync::{Capacity, Mutex, Receiver, Semaphore, Sender, channel};
+pub use crate::sync::{
+    Capacity, Mutex, Receiver, Semaphore, Sender, channel, select, select_unbiased,
+};
 pub use crate::{
     Cancelled, CompletableDeferred, Continuation, CoroutineContext, CoroutineExceptionHandler,
     CoroutineName, CoroutineScope, CoroutineStart, Deferred, Dispatcher, Dispatchers, Element,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::Result;
 use crate::scope::completion::CompletionHandle;
-use crate::scope::deferred::{Deferred, success_of};
+use crate::scope::deferred::Deferred;
 use crate::scope::job::Job;
 
 /// Wakes a future when a job has completed.
@@ -118,8 +118,8 @@ impl<T> Future for DeferredFuture<'_, T> {
         if !this.completion.poll(&job, context) {
             return Poll::Pending;
         }
-        let deferred = this.deferred.take().expect("looked at just now");
-        Poll::Ready(success_of(job.task()).map(|()| deferred.take_completed_value()))
+        let mut deferred = this.deferred.take().expect("looked at just now");
+        Poll::Ready(deferred.take_completed())
     }
 }
 

@@ -155,7 +155,8 @@ impl<T> CompletableDeferred<T> {
             .then(|| success_of(task).map(|()| self.value()))
     }
 
-    fn value(&self) -> &T {
+    /// The value of one that has succeeded.
+    pub(crate) fn value(&self) -> &T {
         self.inner
             .value
             .get()

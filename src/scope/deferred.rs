@@ -78,8 +78,18 @@ impl<T> Deferred<'_, T> {
     /// ```
     #[track_caller]
     pub fn await_(self) -> Result<T> {
-        wait_for_success(self.job.task(), Location::caller())?;
-        Ok(self.take_completed_value())
+        let task = self.job.task();
+        wait_for_success(task, Location::caller())?;
+        // SAFETY: the coroutine succeeded, and this handle is the only one.
+        unsafe { take_once(task, HANDLE_GONE | VALUE_TAKEN) }
+    }
+
+    /// Moves the value out of a coroutine that has completed, or tells its failure. A second time is an error.
+    pub(crate) fn take_completed(&mut self) -> Result<T> {
+        let task = self.job.task();
+        success_of(task)?;
+        // SAFETY: the coroutine succeeded, and this handle is the only one.
+        unsafe { take_once(task, VALUE_TAKEN) }
     }
 
     /// Waits for the value and lends it.
@@ -101,6 +111,7 @@ impl<T> Deferred<'_, T> {
         T: Sync,
     {
         wait_for_success(self.job.task(), Location::caller())?;
+        still_there(self.job.task())?;
         // SAFETY: the coroutine succeeded, so its value was stored, and stays until this handle is gone.
         Ok(unsafe { &*peek_value(self.job.task()) })
     }
@@ -121,19 +132,10 @@ impl<T> Deferred<'_, T> {
         let task = self.job.task();
         task.state().is_completed().then(|| {
             success_of(task)?;
+            still_there(task)?;
             // SAFETY: as in `await_ref`.
             Ok(unsafe { &*peek_value(task) })
         })
-    }
-
-    /// The value of a coroutine that has succeeded.
-    pub(crate) fn take_completed_value(self) -> T {
-        let task = self.job.task();
-        assert!(task.state().has(SUCCEEDED), "{task:?} has no value");
-        task.value
-            .fetch_or(HANDLE_GONE | VALUE_TAKEN, Ordering::AcqRel);
-        // SAFETY: the coroutine succeeded, so its value was stored; this handle is the only one, and gone after this.
-        unsafe { take_value(task) }
     }
 
     /// The same handle without the time of the scope.
@@ -160,6 +162,34 @@ impl<T> Deferred<'_, T> {
     pub fn job(&self) -> Job {
         self.job.clone()
     }
+}
+
+/// Moves the value out, unless that was done before. `marks` says so, and perhaps that the handle is gone.
+///
+/// # Safety
+///
+/// The task has succeeded with a `T`, and the caller is, or has a `&mut` to, its one handle.
+unsafe fn take_once<T>(task: &Task, marks: u32) -> Result<T> {
+    // ORDERING: acquire for the value, release for what was done through this handle.
+    if task.value.fetch_or(marks, Ordering::AcqRel) & VALUE_TAKEN != 0 {
+        return Err(taken());
+    }
+    // SAFETY: it was stored, and nobody else moves it out: the bit was not set before.
+    Ok(unsafe { take_value(task) })
+}
+
+/// A `select` may have taken the value and left the handle.
+fn still_there(task: &Task) -> Result<()> {
+    // ORDERING: relaxed, since only a `&mut` to the handle sets the bit.
+    if task.value.load(Ordering::Relaxed) & VALUE_TAKEN != 0 {
+        return Err(taken());
+    }
+    Ok(())
+}
+
+#[cold]
+fn taken() -> Error {
+    Error::msg("the value that is awaited was taken before, by a `select`")
 }
 
 /// Waits until a job has succeeded: what `await_` does before it takes the value.

@@ -28,12 +28,14 @@
 //
 // - `wait_list` is the one list of those who wait; `park` leads from it to the suspension.
 // - `channel` has a protocol of its own over two such lists.
+// - `select` waits at several of them at once; its header has the protocol.
 // - `permits` is what a mutex and a semaphore have in common.
 
 mod channel;
 mod mutex;
 mod park;
 mod permits;
+mod select;
 mod semaphore;
 mod wait_list;
 
@@ -42,4 +44,5 @@ pub use channel::{
     SendError, Sender, TickerMode, TryRecvError, TrySendError, channel, ticker, ticker_with,
 };
 pub use mutex::{Mutex, MutexGuard};
+pub use select::{Select, SelectAwait, SelectClause, SelectWaker, select, select_unbiased};
 pub use semaphore::{Permit, Semaphore};

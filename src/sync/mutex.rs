@@ -20,9 +20,9 @@ static LOCK: Label = Label("lock");
 
 /// Who has the lock, and since which line.
 #[derive(Clone, Copy, Debug)]
-struct Holder {
-    id: u64,
-    place: &'static Location<'static>,
+pub(super) struct Holder {
+    pub(super) id: u64,
+    pub(super) place: &'static Location<'static>,
 }
 
 /// A lock around a value, for coroutines and plain threads alike.
@@ -59,7 +59,7 @@ struct Holder {
 /// # }
 /// ```
 pub struct Mutex<T: ?Sized> {
-    turn: Permits<Task, Holder>,
+    pub(super) turn: Permits<Task, Holder>,
     value: UnsafeCell<T>,
 }
 
@@ -328,7 +328,7 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 #[cold]
-fn held_by_oneself(held: Holder, wanted: Holder) -> Error {
+pub(super) fn held_by_oneself(held: Holder, wanted: Holder) -> Error {
     Error::msg(format_args!(
         "the lock that is wanted at {} is held by the same coroutine, which took it at {}: it would wait for ever",
         wanted.place, held.place
@@ -380,7 +380,7 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// The caller has the permit.
     #[inline(always)]
-    fn new(mutex: &'a Mutex<T>) -> Self {
+    pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
         Self {
             mutex,
             stays: PhantomData,

@@ -15,6 +15,8 @@
 //! Handed over and cancelled before it runs, O has the permit and must give it back itself: cancellation wins until the
 //! moment of resumption, and the permit goes on to the next.
 
+use std::mem::ManuallyDrop;
+
 use crate::sync::wait_list::{Node, WaitList, Waits};
 use crate::task::word::Generation;
 use crate::util::lock::{SpinGuard, SpinLock};
@@ -52,6 +54,25 @@ impl<K: Waits, H: Copy> Permits<K, H> {
             permits: self,
             _guard: self.lock.lock(),
         }
+    }
+
+    /// The lock itself, for one who must hold several.
+    pub(crate) fn lock_alone(&self) -> &SpinLock {
+        &self.lock
+    }
+
+    /// The permits, for one who holds their lock already.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds [`lock_alone`](Permits::lock_alone).
+    pub(crate) unsafe fn locked_already(&self) -> ManuallyDrop<Locked<'_, K, H>> {
+        // SAFETY: passed on to the caller. The guard goes from one wrapper into another, and is not dropped.
+        let guard = ManuallyDrop::into_inner(unsafe { self.lock.assume_held() });
+        ManuallyDrop::new(Locked {
+            permits: self,
+            _guard: guard,
+        })
     }
 }
 
@@ -112,6 +133,16 @@ impl<K: Waits, H: Copy> Locked<'_, K, H> {
         #[cfg(mutation = "permits_publish_unlocked")]
         drop(self);
         publish();
+    }
+
+    /// O: links, in order to publish later, under the same lock.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitList::link`], but for the lock.
+    pub(crate) unsafe fn link(&self, node: &Node<K, H>, generation: Generation) {
+        // SAFETY: the lock is held, and the caller vouches for the node.
+        self.state(|state| unsafe { state.waiters.link(node, generation) });
     }
 
     /// O, woken by a cancellation: leaves the line.

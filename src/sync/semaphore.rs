@@ -39,7 +39,7 @@ static ACQUIRE: Label = Label("acquire");
 /// # }
 /// ```
 pub struct Semaphore {
-    permits: Permits<Task, ()>,
+    pub(super) permits: Permits<Task, ()>,
     limit: usize,
 }
 
@@ -259,7 +259,7 @@ impl fmt::Debug for Semaphore {
 /// ```
 #[must_use = "the permit is given back when it is dropped"]
 pub struct Permit<'a> {
-    semaphore: &'a Semaphore,
+    pub(super) semaphore: &'a Semaphore,
 }
 
 impl Drop for Permit<'_> {

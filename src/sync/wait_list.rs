@@ -72,7 +72,8 @@ pub(crate) struct Node<K, P> {
     // First, so that a pointer to the links is one to the node.
     links: Links,
     task: *const K,
-    /// The suspension that this node stands for while it is linked, else none. Guarded by the list's lock.
+    /// The suspension that this node stands for while it is linked; CLAIMED once a resumer has handed over; else none.
+    /// Guarded by the list's lock.
     armed: Shared<Generation>,
     slot: Shared<P>,
 }
@@ -97,6 +98,16 @@ impl<K, P> Node<K, P> {
     pub(crate) unsafe fn with_slot<R>(&self, work: impl FnOnce(&mut P) -> R) -> R {
         // SAFETY: an idle node's slot belongs to its owner.
         self.slot.with_mut(|slot| work(unsafe { &mut *slot }))
+    }
+
+    /// Owner, when the wait is over: whether a resumer has claimed the suspension through this very node.
+    ///
+    /// # Safety
+    ///
+    /// As for [`with_slot`](Node::with_slot).
+    pub(crate) unsafe fn was_claimed(&self) -> bool {
+        // SAFETY: an idle node is its owner's; the claimant wrote before it handed the owner back.
+        self.armed.with(|armed| unsafe { *armed }) == Generation::CLAIMED
     }
 }
 
@@ -161,6 +172,9 @@ impl<K: Waits, P> WaitList<K, P> {
             // SAFETY: a task is alive while its frame stands.
             let claimed = unsafe { &*node.task }.word().claim_value(generation);
             if claimed || cfg!(mutation = "wait_list_claim_unasked") {
+                // SAFETY: the lock is held.
+                node.armed
+                    .with_mut(|armed| unsafe { *armed = Generation::CLAIMED });
                 // SAFETY: the claim gives us the slot until the owner is handed back.
                 let answer = node.slot.with_mut(|slot| hand_over(unsafe { &mut *slot }));
                 return Some((answer, node.task));
@@ -175,10 +189,12 @@ impl<K: Waits, P> WaitList<K, P> {
     /// The caller holds the lock of this list, and owns the node, which was linked into this list.
     pub(crate) unsafe fn leave(&self, node: &Node<K, P>) {
         // SAFETY: the lock is held.
-        let generation = node
-            .armed
-            .with_mut(|armed| unsafe { std::mem::replace(&mut *armed, Generation::NONE) });
-        if generation != Generation::NONE || cfg!(mutation = "wait_list_leave_blind") {
+        let generation = node.armed.with(|armed| unsafe { *armed });
+        let is_linked = generation != Generation::NONE && generation != Generation::CLAIMED;
+        if is_linked || cfg!(mutation = "wait_list_leave_blind") {
+            // SAFETY: the lock is held.
+            node.armed
+                .with_mut(|armed| unsafe { *armed = Generation::NONE });
             // SAFETY: the lock is held, and an armed node is linked.
             unsafe { self.list.remove(ptr::from_ref(node).cast()) };
         }

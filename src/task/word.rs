@@ -88,6 +88,9 @@ impl Generation {
     pub(crate) const fn from_raw(raw: u64) -> Self {
         Self(raw)
     }
+
+    /// No suspension either, and no name that [`Word::next`] ever gives: a node keeps it that was claimed by a resumer.
+    pub(crate) const CLAIMED: Self = Self(1);
 }
 
 /// What an owner learns when it looks at its word after it was switched in again, or before it would switch out.

@@ -19,6 +19,7 @@ mod ctx;
 mod disp;
 mod exc;
 mod job;
+mod sel;
 mod streams;
 mod suite;
 mod sup;
@@ -38,6 +39,7 @@ fn scenarios_leave_the_traces_of_kotlin() {
         disp::SCENARIOS,
         chan::SCENARIOS,
         app::SCENARIOS,
+        sel::SCENARIOS,
     ];
     suite::run(&areas);
 }

@@ -4,6 +4,8 @@
 //! whatever stands under it with a lock of the same meaning. Holding and releasing it touches a cell, so that a lock
 //! that is released after its block was freed is noticed.
 
+use std::mem::ManuallyDrop;
+
 use loom::sync::{Mutex, MutexGuard};
 
 use crate::util::sync::Shared;
@@ -28,8 +30,19 @@ impl SpinLock {
         let guard = self.lock.lock().unwrap();
         SpinGuard {
             lock: self,
-            _guard: guard,
+            _guard: Some(guard),
         }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds this lock.
+    pub(crate) unsafe fn assume_held(&self) -> ManuallyDrop<SpinGuard<'_>> {
+        self.touched.with(|_| ());
+        ManuallyDrop::new(SpinGuard {
+            lock: self,
+            _guard: None,
+        })
     }
 }
 
@@ -37,7 +50,7 @@ impl SpinLock {
 #[must_use]
 pub(crate) struct SpinGuard<'a> {
     lock: &'a SpinLock,
-    _guard: MutexGuard<'a, ()>,
+    _guard: Option<MutexGuard<'a, ()>>,
 }
 
 impl Drop for SpinGuard<'_> {

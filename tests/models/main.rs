@@ -2,16 +2,16 @@
 //!
 //! What is compiled here are the protocol files of the crate themselves: they take their atomics and shared cells from
 //! `util::sync`, and here that is [`util::sync`] made of loom's types. The layers above, which act on what a protocol
-//! returns, stand on real stacks and real descriptors; [`block`] and [`waits`] do the
-//! same acts without them.
+//! returns, stand on real stacks and real descriptors; [`block`], [`waits`] and [`chooser`]
+//! do the same acts without them.
 //!
 //! - [`locks`]: the lock by itself; the other models have loom's in its place.
 //! - [`words`]: the continuation word against resumers and cancellers.
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
 //! - [`joins`]: those who wait for a job.
-//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel; [`orders`]: both, against a
-//!   specification.
+//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel; [`selects`]: those who wait
+//!   at several; [`orders`]: locks and channels, against a specification.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
 //! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
@@ -56,6 +56,9 @@ mod sync {
     pub(crate) mod channel {
         pub(crate) mod core;
     }
+    pub(crate) mod select {
+        pub(crate) mod exchange;
+    }
 }
 
 #[path = "../linearizability/checker.rs"]
@@ -68,6 +71,7 @@ mod specs {
 }
 
 mod block;
+mod chooser;
 mod waits;
 mod yard;
 
@@ -77,6 +81,7 @@ mod joins;
 mod locks;
 mod orders;
 mod pipes;
+mod selects;
 mod trees;
 mod turns;
 mod words;

@@ -133,9 +133,9 @@ impl<M, T> Await<M, T> {
     }
 
     fn finish(&self, here: &Here, woken: Woken, caller: Caller) -> Delivered {
-        let answer = judge_wait(here, self.job.task(), woken).map(|()| {
-            let deferred = self.deferred.take().expect("awaited once");
-            deferred.take_completed_value()
+        let answer = judge_wait(here, self.job.task(), woken).and_then(|()| {
+            let mut deferred = self.deferred.take().expect("awaited once");
+            deferred.take_completed()
         });
         // SAFETY: the slot is one of an `M`, and so is the machine that has asked for this wait.
         unsafe { caller.tell::<M, _>(self.into, answer) }

@@ -31,6 +31,7 @@
 //! A sender that waited when the channel was closed came before the close, so its element is received.
 
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 
 use crate::sync::wait_list::{Node, WaitList, Waits};
 use crate::task::word::Generation;
@@ -129,6 +130,25 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
             core: self,
             _guard: self.lock.lock(),
         }
+    }
+
+    /// The lock itself, for one who must hold several.
+    pub(crate) fn lock_alone(&self) -> &SpinLock {
+        &self.lock
+    }
+
+    /// The channel, for one who holds its lock already.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds [`lock_alone`](Core::lock_alone).
+    pub(crate) unsafe fn locked_already(&self) -> ManuallyDrop<Locked<'_, K, T, C>> {
+        // SAFETY: passed on to the caller. The guard goes from one wrapper into another, and is not dropped.
+        let guard = ManuallyDrop::into_inner(unsafe { self.lock.assume_held() });
+        ManuallyDrop::new(Locked {
+            core: self,
+            _guard: guard,
+        })
     }
 }
 
@@ -254,6 +274,26 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
         #[cfg(mutation = "channel_publish_unlocked")]
         drop(self);
         publish();
+    }
+
+    /// S: links, in order to publish later, under the same lock.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitList::link`], but for the lock.
+    pub(crate) unsafe fn link_sender(&self, node: &Node<K, Slot<T>>, generation: Generation) {
+        // SAFETY: the lock is held, and the caller vouches for the node.
+        self.state(|state| unsafe { state.senders.link(node, generation) });
+    }
+
+    /// R: links, in order to publish later, under the same lock.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitList::link`], but for the lock.
+    pub(crate) unsafe fn link_receiver(&self, node: &Node<K, Slot<T>>, generation: Generation) {
+        // SAFETY: the lock is held, and the caller vouches for the node.
+        self.state(|state| unsafe { state.receivers.link(node, generation) });
     }
 
     /// S, woken by a cancellation: leaves the line.

@@ -74,7 +74,7 @@ impl StdError for ClosedForReceive {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct Closed {
-    pub(super) cause: Option<Error>,
+    pub(in crate::sync) cause: Option<Error>,
 }
 
 impl Closed {
@@ -101,7 +101,7 @@ impl Closed {
         self.cause.as_ref()
     }
 
-    pub(super) fn for_send(cause: Option<Error>) -> Error {
+    pub(in crate::sync) fn for_send(cause: Option<Error>) -> Error {
         cause.unwrap_or_else(|| Error::new(ClosedForSend))
     }
 

@@ -17,8 +17,8 @@ use crate::task::{Handler, Task, current, report};
 /// What an end does with an element that the channel has taken and nobody will receive.
 pub(super) type Undelivered<T> = Box<dyn Fn(T) + Send + Sync>;
 
-pub(super) struct Hub<T> {
-    pub(super) core: Core<Task, T, Error>,
+pub(in crate::sync) struct Hub<T> {
+    pub(in crate::sync) core: Core<Task, T, Error>,
     pub(super) capacity: Capacity,
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -105,7 +105,7 @@ impl<T> Hub<T> {
     }
 
     /// An element that the channel has taken is not delivered.
-    pub(super) fn lose(&self, element: T) {
+    pub(in crate::sync) fn lose(&self, element: T) {
         match &self.undelivered {
             None => drop(element),
             Some(undelivered) => {
@@ -118,7 +118,7 @@ impl<T> Hub<T> {
 
     /// Gives the buffer more memory.
     #[cold]
-    pub(super) fn grow(&self, capacity: usize) {
+    pub(in crate::sync) fn grow(&self, capacity: usize) {
         let memory = VecDeque::with_capacity(capacity);
         let _old = self.core.lock().grow(memory);
     }

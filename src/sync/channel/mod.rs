@@ -7,8 +7,8 @@
 mod capacity;
 mod consume;
 pub(crate) mod core;
-mod error;
-mod hub;
+pub(super) mod error;
+pub(super) mod hub;
 mod iter;
 mod produce;
 mod receiver;

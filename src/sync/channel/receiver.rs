@@ -26,7 +26,7 @@ static RECEIVE: Label = Label("receive");
 ///
 /// It is iterated over as `Result`s: see [`iter`](Receiver::iter).
 pub struct Receiver<T> {
-    hub: Arc<Hub<T>>,
+    pub(in crate::sync) hub: Arc<Hub<T>>,
 }
 
 impl<T> Receiver<T> {

@@ -24,7 +24,7 @@ static SEND: Label = Label("send");
 /// A handle: its clones send into the same channel, from any coroutine or thread. The channel is closed when the last one
 /// is dropped.
 pub struct Sender<T> {
-    hub: Arc<Hub<T>>,
+    pub(in crate::sync) hub: Arc<Hub<T>>,
 }
 
 impl<T> Sender<T> {
