@@ -5,7 +5,8 @@ use loom::thread;
 use crate::block::{Block, cancel, demand_not_sent, release};
 use crate::check;
 use crate::chooser::{Chosen, Want, choose, complete};
-use crate::waits::{Got, Pipe, Sent, close, pipe, receive, try_receive, try_send};
+use crate::sync::channel::core::{Core, Overflow};
+use crate::waits::{Got, Pipe, Sent, close, receive, send, try_receive, try_send};
 use crate::yard::Kept;
 
 fn end(task: Kept<Block>) {
@@ -23,12 +24,30 @@ fn chooser(wants: Vec<Want>) -> thread::JoinHandle<Chosen> {
     })
 }
 
-fn free(pipes: [Pipe; 2]) {
-    for pipe in pipes {
-        // Nobody has left anything in it.
-        assert!(matches!(try_receive(pipe), Got::Empty | Got::Ended));
-        assert!(matches!(try_send(pipe, 0), Sent::Full(0) | Sent::Ended(0)));
-        pipe.free();
+/// Two channels side by side, so that the order of their locks is the same in every interleaving.
+#[derive(Clone, Copy)]
+struct Pair(Kept<[Core<Block, u32, ()>; 2]>);
+
+impl Pair {
+    fn new() -> Self {
+        Self(Kept::new(
+            [0, 0].map(|limit| Core::new(limit, Overflow::Suspend)),
+        ))
+    }
+
+    fn ends(self) -> [Pipe; 2] {
+        // SAFETY: the memory stays to the end of the interleaving.
+        let [a, b] = unsafe { &*self.0.as_ptr() };
+        [Kept::at(a), Kept::at(b)]
+    }
+
+    /// Nobody has left anything in either.
+    fn free(self) {
+        for pipe in self.ends() {
+            assert!(matches!(try_receive(pipe), Got::Empty | Got::Ended));
+            assert!(matches!(try_send(pipe, 0), Sent::Full(0) | Sent::Ended(0)));
+        }
+        self.0.free();
     }
 }
 
@@ -36,7 +55,8 @@ fn free(pipes: [Pipe; 2]) {
 #[test]
 fn select_two_meet_over_two_channels() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let other = chooser(vec![Want::Send(a, 1), Want::Send(b, 2)]);
         let task = Block::coroutine(1);
         let got = choose(task, &[Want::Receive(b), Want::Receive(a)], None);
@@ -47,7 +67,7 @@ fn select_two_meet_over_two_channels() {
             "{got:?} {sent:?}"
         );
         end(task);
-        free([a, b]);
+        pair.free();
     });
 }
 
@@ -55,7 +75,8 @@ fn select_two_meet_over_two_channels() {
 #[test]
 fn select_two_that_send_to_each_other_exchange_once() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let other = chooser(vec![Want::Send(a, 1), Want::Receive(b)]);
         let task = Block::coroutine(1);
         let mine = choose(task, &[Want::Send(b, 2), Want::Receive(a)], None);
@@ -66,7 +87,7 @@ fn select_two_that_send_to_each_other_exchange_once() {
             "{mine:?} {others:?}"
         );
         end(task);
-        free([a, b]);
+        pair.free();
     });
 }
 
@@ -74,7 +95,8 @@ fn select_two_that_send_to_each_other_exchange_once() {
 #[test]
 fn select_takes_one_of_two_elements() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let sender = thread::spawn(move || [try_send(a, 1), try_send(b, 2)]);
         let other = chooser(vec![Want::Receive(b), Want::Receive(a)]);
         let sent = sender.join().unwrap();
@@ -82,7 +104,7 @@ fn select_takes_one_of_two_elements() {
         let late = match sent {
             [Sent::Full(_), Sent::Full(_)] => {
                 let task = Block::coroutine(1);
-                assert_eq!(crate::waits::send(task, a, 3), Sent::Taken);
+                assert_eq!(send(task, a, 3), Sent::Taken);
                 end(task);
                 Some(Chosen::Received(1, 3))
             }
@@ -95,7 +117,7 @@ fn select_takes_one_of_two_elements() {
             [Sent::Full(1), Sent::Full(2)] => assert_eq!(Some(got), late),
             other => panic!("{other:?}"),
         }
-        free([a, b]);
+        pair.free();
     });
 }
 
@@ -103,11 +125,12 @@ fn select_takes_one_of_two_elements() {
 #[test]
 fn select_a_loser_is_passed_over() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let sender = thread::spawn(move || {
             let task = Block::coroutine(1);
-            assert_eq!(crate::waits::send(task, a, 1), Sent::Taken);
-            assert_eq!(crate::waits::send(task, b, 2), Sent::Taken);
+            assert_eq!(send(task, a, 1), Sent::Taken);
+            assert_eq!(send(task, b, 2), Sent::Taken);
             end(task);
         });
         let task = Block::coroutine(1);
@@ -116,7 +139,7 @@ fn select_a_loser_is_passed_over() {
         assert_eq!(receive(task, b), Got::Element(2));
         sender.join().unwrap();
         end(task);
-        free([a, b]);
+        pair.free();
     });
 }
 
@@ -124,7 +147,8 @@ fn select_a_loser_is_passed_over() {
 #[test]
 fn select_meets_a_cancel() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let task = Block::coroutine(2);
         let canceller = thread::spawn(move || {
             cancel(task);
@@ -139,21 +163,22 @@ fn select_meets_a_cancel() {
             other => panic!("{other:?}"),
         }
         end(task);
-        free([a, b]);
+        pair.free();
     });
 }
 
 #[test]
 fn select_meets_a_close() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let closer = thread::spawn(move || assert!(close(b)));
         let task = Block::coroutine(1);
         let got = choose(task, &[Want::Receive(a), Want::Receive(b)], None);
         assert_eq!(got, Chosen::Ended(1));
         closer.join().unwrap();
         end(task);
-        free([a, b]);
+        pair.free();
     });
 }
 
@@ -161,7 +186,8 @@ fn select_meets_a_close() {
 #[test]
 fn select_meets_the_end_of_a_job() {
     check(|| {
-        let [a, b] = [pipe(0), pipe(0)];
+        let pair = Pair::new();
+        let [a, b] = pair.ends();
         let job = Block::bare(1);
         let completer = thread::spawn(move || complete(job));
         let sender = thread::spawn(move || try_send(a, 7));
@@ -175,6 +201,6 @@ fn select_meets_the_end_of_a_job() {
         }
         end(task);
         release(job);
-        free([a, b]);
+        pair.free();
     });
 }
