@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use crate::block::{Block, hand_back, park};
 use crate::job::joiner;
 use crate::sync::select::exchange::{
-    Exchange, Linked, Locks, ReceiveEnd, SendEnd, leave_all, look_and_link, try_alone,
+    Exchange, Linked, Locks, ReceiveEnd, SendEnd, TurnEnd, leave_all, look_and_link, try_alone,
 };
 use crate::task::word::{Generation, Withdrawal, Woken};
 use crate::util::list::Links;
 use crate::util::sync::Shared;
-use crate::waits::Pipe;
+use crate::waits::{Line, Pipe, give_back};
 use crate::yard::Kept;
 
 /// What a clause is about.
@@ -20,6 +20,7 @@ use crate::yard::Kept;
 pub enum Want {
     Receive(Pipe),
     Send(Pipe, u32),
+    Turn(Line),
 }
 
 /// What came of a select: the number of the clause that has won, and what it has.
@@ -28,6 +29,7 @@ pub enum Chosen {
     Received(usize, u32),
     Sent(usize),
     Ended(usize),
+    Turn(usize),
     Joined,
     Cancelled,
 }
@@ -36,6 +38,7 @@ pub enum Chosen {
 enum End {
     Receive(Kept<ReceiveEnd<'static, Block, u32, ()>>),
     Send(Kept<SendEnd<'static, Block, u32, ()>>),
+    Turn(Kept<TurnEnd<'static, Block, u32>>, Line),
 }
 
 impl End {
@@ -52,6 +55,11 @@ impl End {
                 task.as_ptr(),
                 element,
             ))),
+            // SAFETY: as above.
+            Want::Turn(line) => Self::Turn(
+                Kept::new(TurnEnd::new(unsafe { &*line.as_ptr() }, task.as_ptr(), 0)),
+                line,
+            ),
         }
     }
 
@@ -59,6 +67,7 @@ impl End {
         match self {
             Self::Receive(end) => &**end,
             Self::Send(end) => &**end,
+            Self::Turn(end, _) => &**end,
         }
     }
 
@@ -74,6 +83,22 @@ impl End {
                 Some(_) => Chosen::Ended(at),
                 None => Chosen::Sent(at),
             },
+            Self::Turn(..) => Chosen::Turn(at),
+        }
+    }
+
+    /// It has won, and the one who selects was cancelled before it ran: whether the clause goes on all the same.
+    fn survives(&self) -> bool {
+        match self {
+            // SAFETY: the select is over.
+            Self::Receive(end) => unsafe { end.has_element() },
+            Self::Send(_) | Self::Turn(..) => false,
+        }
+    }
+
+    fn discard(&self) {
+        if let Self::Turn(_, line) = self {
+            give_back(*line);
         }
     }
 
@@ -81,6 +106,7 @@ impl End {
         match self {
             Self::Receive(end) => end.free(),
             Self::Send(end) => end.free(),
+            Self::Turn(end, _) => end.free(),
         }
     }
 }
@@ -140,9 +166,15 @@ fn choose_among(task: Kept<Block>, ends: &[End], job: Option<Kept<Block>>) -> Ch
             return Chosen::Joined;
         }
         match wait(task, &exchanges, job) {
+            (Some(winner), Waited::Slept(_))
+                if task.is_cancelling() && !ends[winner].survives() =>
+            {
+                ends[winner].discard();
+                return Chosen::Cancelled;
+            }
             (Some(winner), _) => return ends[winner].chosen(winner),
-            (None, Woken::Cancelled) => return Chosen::Cancelled,
-            (None, Woken::Value) => {
+            (None, Waited::Slept(Woken::Cancelled)) => return Chosen::Cancelled,
+            (None, _) => {
                 assert!(
                     job.is_some_and(|job| job.state().is_completed()),
                     "woken in vain"
@@ -152,12 +184,17 @@ fn choose_among(task: Kept<Block>, ends: &[End], job: Option<Kept<Block>>) -> Ch
     }
 }
 
+enum Waited {
+    No,
+    Slept(Woken),
+}
+
 /// Steps 2 to 5.
 fn wait(
     task: Kept<Block>,
     exchanges: &[&dyn Exchange<Block>],
     job: Option<Kept<Block>>,
-) -> (Option<usize>, Woken) {
+) -> (Option<usize>, Waited) {
     let mut locks = Locks::of(exchanges);
     let mut claimed = Vec::new();
     // SAFETY: the clauses stand until they have left.
@@ -173,7 +210,7 @@ fn wait(
     hand_back(&claimed);
     let generation = match linked {
         Ok(Linked::Waits(generation)) => generation,
-        Ok(Linked::Won(at)) => return (Some(at), Woken::Value),
+        Ok(Linked::Won(at)) => return (Some(at), Waited::No),
         Ok(Linked::Grow(..)) => unreachable!("these channels have no buffer"),
         Err(never) => match never {},
     };
@@ -196,5 +233,5 @@ fn wait(
         unsafe { joiner::leave(&job.job, &joining.links) };
     }
     joining.free();
-    (winner, woken)
+    (winner, Waited::Slept(woken))
 }

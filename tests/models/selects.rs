@@ -6,7 +6,10 @@ use crate::block::{Block, cancel, demand_not_sent, release};
 use crate::check;
 use crate::chooser::{Chosen, Want, choose, complete};
 use crate::sync::channel::core::{Core, Overflow};
-use crate::waits::{Got, Pipe, Sent, close, receive, send, try_receive, try_send};
+use crate::sync::permits::Permits;
+use crate::waits::{
+    Got, Line, Pipe, Sent, acquire, close, give_back, receive, send, try_receive, try_send,
+};
 use crate::yard::Kept;
 
 fn end(task: Kept<Block>) {
@@ -24,29 +27,43 @@ fn chooser(wants: Vec<Want>) -> thread::JoinHandle<Chosen> {
     })
 }
 
-/// Two channels side by side, so that the order of their locks is the same in every interleaving.
-#[derive(Clone, Copy)]
-struct Pair(Kept<[Core<Block, u32, ()>; 2]>);
+/// What the models select among. It stands side by side, so that the order of the locks is the same in every interleaving.
+#[derive(Debug)]
+struct Tools {
+    pipes: [Core<Block, u32, ()>; 2],
+    lines: [Permits<Block, u32>; 2],
+}
 
-impl Pair {
+#[derive(Clone, Copy)]
+struct Bench(Kept<Tools>);
+
+impl Bench {
     fn new() -> Self {
-        Self(Kept::new(
-            [0, 0].map(|limit| Core::new(limit, Overflow::Suspend)),
-        ))
+        Self(Kept::new(Tools {
+            pipes: [0, 0].map(|limit| Core::new(limit, Overflow::Suspend)),
+            lines: [0, 0].map(Permits::new),
+        }))
     }
 
-    fn ends(self) -> [Pipe; 2] {
+    fn pipes(self) -> [Pipe; 2] {
         // SAFETY: the memory stays to the end of the interleaving.
-        let [a, b] = unsafe { &*self.0.as_ptr() };
+        let [a, b] = unsafe { &(*self.0.as_ptr()).pipes };
         [Kept::at(a), Kept::at(b)]
     }
 
-    /// Nobody has left anything in either.
-    fn free(self) {
-        for pipe in self.ends() {
+    fn lines(self) -> [Line; 2] {
+        // SAFETY: the memory stays to the end of the interleaving.
+        let [a, b] = unsafe { &(*self.0.as_ptr()).lines };
+        [Kept::at(a), Kept::at(b)]
+    }
+
+    /// Nobody has left anything in either channel, and so many permits are free.
+    fn end(self, free: [usize; 2]) {
+        for pipe in self.pipes() {
             assert!(matches!(try_receive(pipe), Got::Empty | Got::Ended));
             assert!(matches!(try_send(pipe, 0), Sent::Full(0) | Sent::Ended(0)));
         }
+        assert_eq!(self.lines().map(|line| line.lock().free()), free);
         self.0.free();
     }
 }
@@ -55,8 +72,8 @@ impl Pair {
 #[test]
 fn select_two_meet_over_two_channels() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let other = chooser(vec![Want::Send(a, 1), Want::Send(b, 2)]);
         let task = Block::coroutine(1);
         let got = choose(task, &[Want::Receive(b), Want::Receive(a)], None);
@@ -67,7 +84,7 @@ fn select_two_meet_over_two_channels() {
             "{got:?} {sent:?}"
         );
         end(task);
-        pair.free();
+        bench.end([0, 0]);
     });
 }
 
@@ -75,8 +92,8 @@ fn select_two_meet_over_two_channels() {
 #[test]
 fn select_two_that_send_to_each_other_exchange_once() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let other = chooser(vec![Want::Send(a, 1), Want::Receive(b)]);
         let task = Block::coroutine(1);
         let mine = choose(task, &[Want::Send(b, 2), Want::Receive(a)], None);
@@ -87,7 +104,7 @@ fn select_two_that_send_to_each_other_exchange_once() {
             "{mine:?} {others:?}"
         );
         end(task);
-        pair.free();
+        bench.end([0, 0]);
     });
 }
 
@@ -95,8 +112,8 @@ fn select_two_that_send_to_each_other_exchange_once() {
 #[test]
 fn select_takes_one_of_two_elements() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let sender = thread::spawn(move || [try_send(a, 1), try_send(b, 2)]);
         let other = chooser(vec![Want::Receive(b), Want::Receive(a)]);
         let sent = sender.join().unwrap();
@@ -117,7 +134,7 @@ fn select_takes_one_of_two_elements() {
             [Sent::Full(1), Sent::Full(2)] => assert_eq!(Some(got), late),
             other => panic!("{other:?}"),
         }
-        pair.free();
+        bench.end([0, 0]);
     });
 }
 
@@ -125,8 +142,8 @@ fn select_takes_one_of_two_elements() {
 #[test]
 fn select_a_loser_is_passed_over() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let sender = thread::spawn(move || {
             let task = Block::coroutine(1);
             assert_eq!(send(task, a, 1), Sent::Taken);
@@ -134,12 +151,12 @@ fn select_a_loser_is_passed_over() {
             end(task);
         });
         let task = Block::coroutine(1);
-        let got = choose(task, &[Want::Receive(b), Want::Receive(a)], None);
-        assert_eq!(got, Chosen::Received(1, 1));
+        let got = choose(task, &[Want::Receive(a), Want::Receive(b)], None);
+        assert_eq!(got, Chosen::Received(0, 1));
         assert_eq!(receive(task, b), Got::Element(2));
         sender.join().unwrap();
         end(task);
-        pair.free();
+        bench.end([0, 0]);
     });
 }
 
@@ -147,8 +164,8 @@ fn select_a_loser_is_passed_over() {
 #[test]
 fn select_meets_a_cancel() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let task = Block::coroutine(2);
         let canceller = thread::spawn(move || {
             cancel(task);
@@ -163,22 +180,80 @@ fn select_meets_a_cancel() {
             other => panic!("{other:?}"),
         }
         end(task);
-        pair.free();
+        bench.end([0, 0]);
+    });
+}
+
+/// Two selects that meet while one of them is cancelled: either both have won or neither has.
+#[test]
+fn select_two_meet_and_one_is_cancelled() {
+    check(|| {
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
+        let task = Block::coroutine(2);
+        let canceller = thread::spawn(move || {
+            cancel(task);
+            release(task);
+        });
+        let other = chooser(vec![Want::Send(a, 1), Want::Send(b, 2)]);
+        let got = choose(task, &[Want::Receive(b), Want::Receive(a)], None);
+        canceller.join().unwrap();
+        let expected = match got {
+            Chosen::Received(0, 2) => Chosen::Sent(1),
+            Chosen::Received(1, 1) => Chosen::Sent(0),
+            Chosen::Cancelled => {
+                // Nothing was taken from the other one: it is served now.
+                let receiver = Block::coroutine(1);
+                assert_eq!(receive(receiver, b), Got::Element(2));
+                end(receiver);
+                Chosen::Sent(1)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(other.join().unwrap(), expected);
+        end(task);
+        bench.end([0, 0]);
+    });
+}
+
+/// Two selects that meet while one of the channels is closed: both win by the other channel, or each finds the end.
+#[test]
+fn select_two_meet_and_a_channel_is_closed() {
+    check(|| {
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
+        let closer = thread::spawn(move || {
+            assert!(close(a));
+            assert!(close(b));
+        });
+        let other = chooser(vec![Want::Send(a, 1), Want::Receive(b)]);
+        let task = Block::coroutine(1);
+        let mine = choose(task, &[Want::Send(b, 2), Want::Receive(a)], None);
+        closer.join().unwrap();
+        let others = other.join().unwrap();
+        let met = matches!(
+            (mine, others),
+            (Chosen::Sent(0), Chosen::Received(1, 2)) | (Chosen::Received(1, 1), Chosen::Sent(0))
+        );
+        let ended = matches!((mine, others), (Chosen::Ended(_), Chosen::Ended(_)));
+        assert!(met || ended, "{mine:?} {others:?}");
+        end(task);
+        bench.end([0, 0]);
     });
 }
 
 #[test]
 fn select_meets_a_close() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, b] = bench.pipes();
         let closer = thread::spawn(move || assert!(close(b)));
         let task = Block::coroutine(1);
         let got = choose(task, &[Want::Receive(a), Want::Receive(b)], None);
         assert_eq!(got, Chosen::Ended(1));
         closer.join().unwrap();
         end(task);
-        pair.free();
+        bench.end([0, 0]);
     });
 }
 
@@ -186,8 +261,8 @@ fn select_meets_a_close() {
 #[test]
 fn select_meets_the_end_of_a_job() {
     check(|| {
-        let pair = Pair::new();
-        let [a, b] = pair.ends();
+        let bench = Bench::new();
+        let [a, _] = bench.pipes();
         let job = Block::bare(1);
         let completer = thread::spawn(move || complete(job));
         let sender = thread::spawn(move || try_send(a, 7));
@@ -201,6 +276,66 @@ fn select_meets_the_end_of_a_job() {
         }
         end(task);
         release(job);
-        pair.free();
+        bench.end([0, 0]);
+    });
+}
+
+/// A permit is given back: it goes to the select, or stays free if that was cancelled.
+fn select_for_a_turn(is_cancelled: bool) {
+    check(move || {
+        let bench = Bench::new();
+        let lines = bench.lines();
+        let task = Block::coroutine(1 + u32::from(is_cancelled));
+        let canceller = is_cancelled.then(|| {
+            thread::spawn(move || {
+                cancel(task);
+                release(task);
+            })
+        });
+        let giver = thread::spawn(move || give_back(lines[1]));
+        let got = choose(task, &lines.map(Want::Turn), None);
+        giver.join().unwrap();
+        if let Some(canceller) = canceller {
+            canceller.join().unwrap();
+        }
+        let free = match got {
+            Chosen::Turn(1) => 0,
+            Chosen::Cancelled if is_cancelled => 1,
+            other => panic!("{other:?}"),
+        };
+        end(task);
+        bench.end([0, free]);
+    });
+}
+
+#[test]
+fn select_is_given_a_turn() {
+    select_for_a_turn(false);
+}
+
+#[test]
+fn select_for_a_turn_meets_a_cancel() {
+    select_for_a_turn(true);
+}
+
+/// A permit passes over a select that has won elsewhere and has not left the line yet.
+#[test]
+fn select_that_has_won_takes_no_turn() {
+    check(|| {
+        let bench = Bench::new();
+        let ([pipe, _], [line, _]) = (bench.pipes(), bench.lines());
+        let giver = thread::spawn(move || {
+            let sender = Block::coroutine(1);
+            assert_eq!(send(sender, pipe, 7), Sent::Taken);
+            give_back(line);
+            end(sender);
+        });
+        let other = chooser(vec![Want::Turn(line), Want::Receive(pipe)]);
+        let task = Block::coroutine(1);
+        assert_eq!(other.join().unwrap(), Chosen::Received(1, 7));
+        assert!(acquire(task, line, 0));
+        giver.join().unwrap();
+        end(task);
+        bench.end([0, 0]);
     });
 }

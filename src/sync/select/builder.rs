@@ -131,7 +131,8 @@ impl<'a, R> Select<'a, R> {
     ///
     /// # Cancellation
     ///
-    /// If a receiver has taken the value before the cancellation, the handler runs.
+    /// If the channel has taken the value, and then, before it runs again, the one who selects is cancelled, the select
+    /// returns the cancellation, as [`send`](Sender::send) does. The value will be received.
     ///
     /// # Fairness
     ///
@@ -171,7 +172,7 @@ impl<'a, R> Select<'a, R> {
     ///
     /// # Cancellation
     ///
-    /// As for [`on_send`](Select::on_send): an empty slot says that it was sent.
+    /// As for [`on_send`](Select::on_send): an empty slot says that it was taken.
     ///
     /// # Examples
     ///

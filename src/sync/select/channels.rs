@@ -8,7 +8,6 @@ use crate::sync::select::clause::Clause;
 use crate::sync::select::exchange::{Exchange, ReceiveEnd, SendEnd};
 use crate::sync::{Closed, Receiver, Sender};
 use crate::task::Task;
-use crate::task::wait::Here;
 
 /// `on_recv_catching`; `on_recv` is this with a handler that does not take the end for an answer.
 pub(super) struct Receive<'a, T, F> {
@@ -33,10 +32,22 @@ impl<R, T, F: FnOnce(Result<T, Closed>) -> Result<R>> Clause<R> for Receive<'_, 
         Some(&self.end)
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn has_element(&self) -> bool {
+        // SAFETY: it has won, so it is in no list.
+        unsafe { self.end.has_element() }
+    }
+
+    fn finish(self: Box<Self>) -> Result<R> {
         // SAFETY: it has won, so it is in no list.
         let element = unsafe { self.end.element() };
         (self.handler)(element.ok_or_else(|| closed(self.hub)))
+    }
+
+    fn discard(self: Box<Self>) {
+        // SAFETY: it has won, so it is in no list.
+        if let Some(element) = unsafe { self.end.element() } {
+            self.hub.lose(element);
+        }
     }
 }
 
@@ -92,7 +103,7 @@ impl<R, T, F: FnOnce() -> Result<R>> Clause<R> for Send<'_, T, F> {
         Some(&self.offered.end)
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         let Self {
             hub,
             offered,
@@ -113,5 +124,12 @@ impl<R, T, F: FnOnce() -> Result<R>> Clause<R> for Send<'_, T, F> {
             None => drop(unsent),
         }
         Err(Closed::for_send(closed(hub).cause))
+    }
+
+    fn discard(self: Box<Self>) {
+        // SAFETY: it has won, so it is in no list.
+        if let Some(lost) = unsafe { self.offered.end.lost() } {
+            self.hub.lose(lost);
+        }
     }
 }

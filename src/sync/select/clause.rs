@@ -43,8 +43,13 @@ pub(super) trait Clause<R> {
         None
     }
 
+    /// It has won: whether it holds an element, which would be lost if the handler did not run.
+    fn has_element(&self) -> bool {
+        false
+    }
+
     /// It has won: runs the handler.
-    fn finish(self: Box<Self>, here: &Here) -> Result<R>;
+    fn finish(self: Box<Self>) -> Result<R>;
 
     /// It has won, but no handler may run: gives up what it holds.
     fn discard(self: Box<Self>) {}

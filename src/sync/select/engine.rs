@@ -16,7 +16,10 @@ static SELECT: Label = Label("select");
 
 /// How one turn through the steps ended.
 enum Turn {
+    /// At once.
     Won(usize),
+    /// Something was handed over to this one while it waited.
+    HandedOver(usize),
     Cancelled,
     /// An event has happened.
     Again,
@@ -41,15 +44,23 @@ pub(super) fn run<R>(
             return Err(refusal(here, &clauses, has_waited));
         }
         if let Some(winner) = try_each(here, &clauses)? {
-            return commit(here, clauses, winner);
+            return commit(clauses, winner);
         }
         match wait(here, &clauses, place)? {
-            Turn::Won(winner) => return commit(here, clauses, winner),
+            // Cancellation wins until the moment of resumption, where nothing is lost by it.
+            Turn::HandedOver(winner) if here.is_cancelled() && !clauses[winner].has_element() => {
+                let winner = Winner(Some(clauses.remove(winner)));
+                let refusal = refusal(here, &clauses, true);
+                drop(winner);
+                return Err(refusal);
+            }
+            Turn::Won(winner) | Turn::HandedOver(winner) => return commit(clauses, winner),
             Turn::Cancelled => return Err(refusal(here, &clauses, true)),
             Turn::Again => has_waited = true,
             Turn::Panicked(panic, winner) => {
-                let _winner = winner.map(|winner| Winner(Some(clauses.remove(winner))));
+                let winner = winner.map(|winner| Winner(Some(clauses.remove(winner))));
                 drop(clauses);
+                drop(winner);
                 resume_unwind(panic);
             }
         }
@@ -57,14 +68,15 @@ pub(super) fn run<R>(
 }
 
 /// The losers go, then the winner's handler runs.
-fn commit<R>(here: &Here, mut clauses: Vec<AnyClause<'_, R>>, winner: usize) -> Result<R> {
+fn commit<R>(mut clauses: Vec<AnyClause<'_, R>>, winner: usize) -> Result<R> {
     let mut winner = Winner(Some(clauses.remove(winner)));
     drop(clauses);
     let winner = winner.0.take().expect("it is taken once");
-    winner.finish(here)
+    winner.finish()
 }
 
-/// A clause that has won. If a loser panics when it goes, what the winner holds is given up.
+/// A clause that has won. If its handler is not to run, what it holds is given up: after a cancellation, or when a loser
+/// panics as it goes.
 struct Winner<'a, R>(Option<AnyClause<'a, R>>);
 
 impl<R> Drop for Winner<'_, R> {
@@ -156,7 +168,7 @@ fn wait<R>(
     }
     Ok(match (panic, winner, woken) {
         (Some(panic), winner, _) => Turn::Panicked(panic, winner),
-        (None, Some(winner), _) => Turn::Won(winner),
+        (None, Some(winner), _) => Turn::HandedOver(winner),
         (None, None, Woken::Cancelled) => Turn::Cancelled,
         (None, None, Woken::Value) => Turn::Again,
     })

@@ -146,7 +146,7 @@ impl<R, F: FnOnce() -> Result<R>> Clause<R> for Join<'_, F> {
         self.joining.unwatch(self.job.task());
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         (self.handler)()
     }
 }
@@ -195,7 +195,7 @@ where
         }
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         (self.handler)(self.awaited.completed()?)
     }
 }
@@ -247,7 +247,7 @@ impl<R, F: FnOnce() -> Result<R>> Clause<R> for Timeout<F> {
         self.timer.cancel(here.home());
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         (self.handler)()
     }
 }

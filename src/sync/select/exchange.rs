@@ -203,6 +203,16 @@ impl<'a, K: Waits, T, C: Clone> ReceiveEnd<'a, K, T, C> {
         Self { core, node }
     }
 
+    /// Whether something was received.
+    ///
+    /// # Safety
+    ///
+    /// The clause is in no list.
+    pub(crate) unsafe fn has_element(&self) -> bool {
+        // SAFETY: an idle node's slot is its owner's.
+        unsafe { self.node.with_slot(|slot| slot.is_some()) }
+    }
+
     /// What was received.
     ///
     /// # Safety

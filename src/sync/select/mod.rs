@@ -73,8 +73,11 @@
 //!
 //! - A loser's node holds nothing that is not O's: a receiver's slot is empty, a sender's holds its own value, which goes
 //!   back with the clause. R passes over a node whose word it cannot claim, and serves the next.
-//! - A hand-over and a cancellation decide at the same word. What was handed over is O's: an element is given to the
-//!   handler even if O has been cancelled meanwhile, as by `recv`; a lock or a permit goes on to the next, as by `lock`.
+//! - A hand-over and a cancellation decide at the same word. What was handed over is O's, and if O is cancelled before it
+//!   runs it is treated as by the operation itself: an element is given to the handler; what was taken from O stays
+//!   taken, and a lock or a permit goes on to the next, and the select returns the cancellation.
+//! - If a loser panics as it is dropped, or a user's clause as it is withdrawn, no handler runs: the winner gives up what it
+//!   holds, an element as one that was not delivered.
 //! - Events are asked in O's frame while its word is RUNNING; so one that gives something when it is asked (a tick) gives it
 //!   to the winner.
 //!
@@ -123,8 +126,9 @@ use crate::scheduler::thread;
 /// # Cancellation
 ///
 /// Returns an `Err` if the coroutine is cancelled, before or while it waits, and no clause has any effect then. What was
-/// handed to it before the cancellation is treated as by the operation itself: an element is given to the handler; a lock
-/// or a permit goes on to the next.
+/// handed to it before the cancellation is treated as by the operation itself: an element is given to the handler; with a
+/// lock or a permit, or a value that was taken, it returns the cancellation all the same, and the lock or permit goes on to
+/// the next.
 ///
 /// # Fairness
 ///

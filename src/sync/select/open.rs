@@ -208,7 +208,7 @@ impl<R, C: SelectClause, F: FnOnce(C::Output) -> Result<R>> Clause<R> for Open<C
         true
     }
 
-    fn finish(self: Box<Self>, _here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         let taken = self.taken.take().expect("it has won");
         (self.handler)(taken)
     }

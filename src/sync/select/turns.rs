@@ -8,7 +8,6 @@ use crate::sync::select::clause::Clause;
 use crate::sync::select::exchange::{Exchange, TurnEnd};
 use crate::sync::{Mutex, MutexGuard, Permit, Semaphore};
 use crate::task::Task;
-use crate::task::wait::Here;
 
 /// `on_lock`.
 pub(super) struct Lock<'a, T: ?Sized, F> {
@@ -53,11 +52,8 @@ where
         }
     }
 
-    fn finish(self: Box<Self>, here: &Here) -> Result<R> {
-        let guard = MutexGuard::new(self.mutex);
-        // Cancellation wins until the moment of resumption: the lock goes on then.
-        here.check()?;
-        (self.handler)(guard)
+    fn finish(self: Box<Self>) -> Result<R> {
+        (self.handler)(MutexGuard::new(self.mutex))
     }
 
     fn discard(self: Box<Self>) {
@@ -87,12 +83,9 @@ impl<'a, R, F: FnOnce(Permit<'a>) -> Result<R>> Clause<R> for Acquire<'a, F> {
         Some(&self.end)
     }
 
-    fn finish(self: Box<Self>, here: &Here) -> Result<R> {
+    fn finish(self: Box<Self>) -> Result<R> {
         let semaphore = self.semaphore;
-        let permit = Permit { semaphore };
-        // As for a lock.
-        here.check()?;
-        (self.handler)(permit)
+        (self.handler)(Permit { semaphore })
     }
 
     fn discard(self: Box<Self>) {
