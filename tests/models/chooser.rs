@@ -6,9 +6,8 @@ use std::convert::Infallible;
 
 use crate::block::{Block, hand_back, park};
 use crate::job::joiner;
-use crate::sync::select::exchange::{
-    Exchange, Linked, Locks, ReceiveEnd, SendEnd, TurnEnd, leave_all, look_and_link, try_alone,
-};
+use crate::sync::select::ends::{ReceiveEnd, SendEnd, TurnEnd};
+use crate::sync::select::exchange::{Exchange, Linked, Locks, leave_all, look_and_link, try_alone};
 use crate::task::word::{Generation, Withdrawal, Woken};
 use crate::util::list::Links;
 use crate::util::sync::Shared;

@@ -57,6 +57,7 @@ mod sync {
         pub(crate) mod core;
     }
     pub(crate) mod select {
+        pub(crate) mod ends;
         pub(crate) mod exchange;
     }
 }

@@ -56,6 +56,10 @@ impl<'a, R> Select<'a, R> {
     /// [`ClosedForReceive`](crate::sync::ClosedForReceive), as [`recv`](Receiver::recv) does. See
     /// [`on_recv_catching`](Select::on_recv_catching).
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Cancellation
     ///
     /// An element that was handed over before the cancellation is given to the handler.
@@ -91,6 +95,10 @@ impl<'a, R> Select<'a, R> {
     }
 
     /// As [`on_recv`](Select::on_recv), but the end of the channel is an ordinary answer, given to the handler.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
     ///
     /// # Cancellation
     ///
@@ -128,6 +136,10 @@ impl<'a, R> Select<'a, R> {
     ///
     /// If another clause wins, or none, the value is dropped; [`on_send_from`](Select::on_send_from) keeps it. A channel
     /// that is closed wins with its failure, as [`send`](Sender::send) fails.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
     ///
     /// # Cancellation
     ///
@@ -170,6 +182,10 @@ impl<'a, R> Select<'a, R> {
     /// another clause has won, the select was cancelled, or the channel is closed. With an empty slot the clause never
     /// wins.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Cancellation
     ///
     /// As for [`on_send`](Select::on_send): an empty slot says that it was taken.
@@ -209,6 +225,10 @@ impl<'a, R> Select<'a, R> {
     /// `&CompletableDeferred`, whose value is cloned. The handle stays, and so does the coroutine: one that has lost goes
     /// on. If it has failed or was cancelled, `select` returns that failure, as `await_` does.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Cancellation
     ///
     /// If the awaited one fails while the select waits, its failure is returned even if that failure has cancelled the one
@@ -245,6 +265,10 @@ impl<'a, R> Select<'a, R> {
 
     /// Wins when a job has completed, however it has ended.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Examples
     ///
     /// ```
@@ -271,6 +295,10 @@ impl<'a, R> Select<'a, R> {
     /// Wins when so much time has passed and nothing else was ready. With a time of zero it is ready at once: what stands
     /// before it is tried, and nothing is waited for.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Examples
     ///
     /// ```
@@ -294,6 +322,10 @@ impl<'a, R> Select<'a, R> {
 
     /// Wins when the lock is free, with the guard. A lock that the coroutine holds itself wins with an error, as
     /// [`lock`](Mutex::lock) fails.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
     ///
     /// # Cancellation
     ///
@@ -336,6 +368,10 @@ impl<'a, R> Select<'a, R> {
 
     /// Wins when the semaphore has a permit, with it.
     ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
     /// # Cancellation
     ///
     /// If a permit was handed over before the cancellation, it goes on to the next.
@@ -370,6 +406,10 @@ impl<'a, R> Select<'a, R> {
     }
 
     /// Wins when a clause of another kind has something. See [`SelectClause`], with an example.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
     pub fn on<C: SelectClause + 'a>(
         &mut self,
         clause: C,

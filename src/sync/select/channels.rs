@@ -5,7 +5,8 @@ use std::cell::Cell;
 use crate::error::{Error, Result};
 use crate::sync::channel::hub::Hub;
 use crate::sync::select::clause::Clause;
-use crate::sync::select::exchange::{Exchange, ReceiveEnd, SendEnd};
+use crate::sync::select::ends::{ReceiveEnd, SendEnd};
+use crate::sync::select::exchange::Exchange;
 use crate::sync::{Closed, Receiver, Sender};
 use crate::task::Task;
 

@@ -5,7 +5,8 @@ use std::panic::Location;
 use crate::error::Result;
 use crate::sync::mutex::{Holder, held_by_oneself};
 use crate::sync::select::clause::Clause;
-use crate::sync::select::exchange::{Exchange, TurnEnd};
+use crate::sync::select::ends::TurnEnd;
+use crate::sync::select::exchange::Exchange;
 use crate::sync::{Mutex, MutexGuard, Permit, Semaphore};
 use crate::task::Task;
 
