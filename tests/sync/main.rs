@@ -4,6 +4,8 @@
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
 //! - [`produce`]: coroutines with a channel, tickers.
 //! - [`product`]: every operation, cancelled at every moment.
+//! - [`select`]: which clause wins; [`select_meeting`]: selects that meet, on many threads; [`select_cancelling`]: cancelled at
+//!   every moment; [`select_open`]: clauses that others write.
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
 
@@ -15,6 +17,7 @@ mod ending;
 mod mutex;
 mod produce;
 mod product;
+mod select;
 mod semaphore;
 mod support;
 mod threads;
