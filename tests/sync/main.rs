@@ -18,6 +18,8 @@ mod mutex;
 mod produce;
 mod product;
 mod select;
+mod select_cancelling;
+mod select_open;
 mod semaphore;
 mod support;
 mod threads;
