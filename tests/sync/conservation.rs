@@ -19,26 +19,7 @@ use switchback::Panicked;
 use switchback::prelude::*;
 use switchback::sync::{ChannelBuilder, TrySendError};
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn micros(&mut self, limit: u64) -> Duration {
-        Duration::from_micros(self.below(limit))
-    }
-}
+use crate::support::{Random, number};
 
 /// The fates of all tokens of one round.
 #[derive(Debug, Default)]

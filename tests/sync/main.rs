@@ -19,6 +19,7 @@ mod produce;
 mod product;
 mod select;
 mod select_cancelling;
+mod select_meeting;
 mod select_open;
 mod semaphore;
 mod support;

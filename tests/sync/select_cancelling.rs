@@ -161,7 +161,7 @@ fn attempt(event: Event, moment: Moment, is_shielded: bool, place: Place) {
         });
         until(|| is_waiting.load(Ordering::Relaxed));
         if place == Place::Worker && moment != Moment::Before {
-            until(|| waiter.dump().contains("select") || waiter.is_completed());
+            until(|| waiter.dump().contains(", select at ") || waiter.is_completed());
         }
         if moment == Moment::Waiting {
             waiter.cancel();
