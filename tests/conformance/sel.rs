@@ -265,8 +265,14 @@ fn sel_09_unbiased(trace: &'static Trace) -> Result<()> {
             to_a.try_send(1)?;
             to_b.try_send(1)?;
             select_unbiased(|s| {
-                s.on_recv(&a, |n| Ok(na.set(na.get() + n)));
-                s.on_recv(&b, |n| Ok(nb.set(nb.get() + n)));
+                s.on_recv(&a, |n| {
+                    na.set(na.get() + n);
+                    Ok(())
+                });
+                s.on_recv(&b, |n| {
+                    nb.set(nb.get() + n);
+                    Ok(())
+                });
             })?;
         }
         let (na, nb) = (na.get(), nb.get());

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use switchback::sync::{
-    ChannelBuilder, Closed, IntoIter, Iter, Mutex, MutexGuard, Permit, Receiver, Semaphore,
-    SendError, Sender, TryRecvError, TrySendError,
+    ChannelBuilder, Closed, IntoIter, Iter, Mutex, MutexGuard, Permit, Receiver, SelectWaker,
+    Semaphore, SendError, Sender, TryRecvError, TrySendError,
 };
 
 fn send<T: Send>() {}
@@ -32,6 +32,9 @@ fn what_may_be_sent_and_shared_can_be() {
     sync::<Semaphore>();
     send::<Permit<'_>>();
     sync::<Permit<'_>>();
+    // A waker goes to whoever makes the event happen.
+    send::<SelectWaker>();
+    sync::<SelectWaker>();
     // Errors are as their values are.
     send::<SendError<Movable>>();
     send::<TrySendError<Movable>>();

@@ -4,8 +4,9 @@
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
 //! - [`produce`]: coroutines with a channel, tickers.
 //! - [`product`]: every operation, cancelled at every moment.
-//! - [`select`]: which clause wins; [`select_meeting`]: selects that meet, on many threads; [`select_cancelling`]: cancelled at
-//!   every moment; [`select_open`]: clauses that others write.
+//! - [`select`] and [`select_events`]: which clause wins; [`select_misuse`]: panics and other bad manners;
+//!   [`select_cancelling`]: cancelled at every moment; [`select_meeting`]: selects that meet, on many threads;
+//!   [`select_open`]: clauses that others write.
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
 
@@ -19,7 +20,9 @@ mod produce;
 mod product;
 mod select;
 mod select_cancelling;
+mod select_events;
 mod select_meeting;
+mod select_misuse;
 mod select_open;
 mod semaphore;
 mod support;

@@ -16,9 +16,19 @@ use crate::task::{Task, TaskRef, current};
 ///
 /// The select asks [`try_take`](SelectClause::try_take) of its clauses one after the other. If none has anything, it calls
 /// [`watch`](SelectClause::watch) on each and waits; when a waker was woken, it calls
-/// [`unwatch`](SelectClause::unwatch) on each and asks again. All three are called by the coroutine or thread that
-/// selects. A clause that wakes without having anything costs a turn, and no more. One that has something and does not
-/// wake is found only when something else wakes.
+/// [`unwatch`](SelectClause::unwatch) on each that was watching and asks again. All three are called by the coroutine or
+/// thread that selects, and with them the clause keeps three promises:
+///
+/// - What is there when `watch` is called, or comes later, wakes. So `watch` first makes the waker known, and then looks
+///   once more. A clause that has something and does not wake is found only when something else wakes.
+/// - Nothing is taken but by `try_take`. Whoever wants to hand something to one clause among others who wait may do so
+///   while it watches; the clause then keeps it for the next `try_take`, which need not come: another clause may win, or the
+///   select may be cancelled. The clause is dropped then (with `on(&mut clause, ..)`, the reference to it): its destructor
+///   gives on what it still holds.
+/// - `unwatch` makes the waker forgotten. One that is kept longer does nothing.
+///
+/// A clause that wakes without having anything costs the select a turn, and its places in the lines of channels and locks.
+/// A clause that breaks a promise may miss what it waits for; it can do no other harm.
 ///
 /// # Suspension
 ///
