@@ -71,6 +71,54 @@ fn stream(there: Option<Dispatcher>, count: u64) -> Duration {
     both(there, send, sum)
 }
 
+/// As [`ping_pong`], but the one who asks selects: over the answers, and over a channel on which nothing comes.
+fn ping_pong_selecting(there: Option<Dispatcher>, rounds: u64) -> Duration {
+    let (ping_tx, ping) = channel(Capacity::rendezvous());
+    let (pong_tx, pong) = channel(Capacity::rendezvous());
+    let (_silent, never) = channel::<u64>(Capacity::rendezvous());
+    let answer = move || {
+        for number in ping {
+            pong_tx.send(number? + 1)?;
+        }
+        Ok(())
+    };
+    let ask = move || {
+        for number in 0..rounds {
+            ping_tx.send(number)?;
+            let answer = select(|s| {
+                s.on_recv(&never, Ok);
+                s.on_recv(&pong, Ok);
+            })?;
+            assert_eq!(answer, number + 1);
+        }
+        Ok(())
+    };
+    both(there, answer, ask)
+}
+
+fn selects(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("select of two");
+    group.bench_function("ready", |b| {
+        let (tx, rx) = channel(Capacity::buffered(1));
+        let (_silent, never) = channel::<u64>(Capacity::rendezvous());
+        run_blocking(|_| {
+            b.iter(|| {
+                tx.send(1_u64).expect("there is room");
+                select(|s| {
+                    s.on_recv(&never, Ok);
+                    s.on_recv(&rx, Ok);
+                })
+            });
+            Ok(())
+        })
+        .expect("nothing here fails");
+    });
+    group.bench_function("ping-pong, rendezvous", |b| {
+        b.iter_custom(|rounds| ping_pong_selecting(None, rounds))
+    });
+    group.finish();
+}
+
 fn channels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("channel");
     let default = || Some(Dispatchers::default());
@@ -123,5 +171,5 @@ fn turns(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, channels, turns);
+criterion_group!(benches, channels, selects, turns);
 criterion_main!(benches);
