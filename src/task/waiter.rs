@@ -68,6 +68,23 @@ impl Waiter {
     }
 }
 
+/// Hands one claimed task back to its thread, where it waits for its turn even if it could run in place.
+///
+/// # Safety
+///
+/// The caller has just claimed it.
+pub(crate) unsafe fn queue(task: &Task) {
+    let home = task.home().expect("only a started task can be claimed");
+    if crate::task::current::home().is_some_and(|here| std::ptr::eq(here, home)) {
+        // SAFETY: this thread owns the home, and the task was claimed by the caller.
+        unsafe { home.push_ready(task) };
+        home.call_host();
+    } else {
+        // SAFETY: a claimed task is in no queue, and alive until it is taken from this one.
+        unsafe { home.send_chain(task, task) };
+    }
+}
+
 /// Hands claimed tasks back to their threads, in order; those of one foreign thread go with one exchange.
 pub(crate) fn hand_back(chain: &Queue) {
     use std::sync::atomic::Ordering;

@@ -193,6 +193,22 @@ fn a_waker_that_is_kept_and_used_too_often_does_nothing() {
 }
 
 #[test]
+fn a_waker_may_be_woken_under_the_lock_that_its_clause_takes() {
+    let bell = Bell::default();
+    run_blocking(|s| {
+        // In its place `unwatch` would run inside `ring`.
+        let unconfined = s.builder().dispatcher(Dispatchers::unconfined());
+        let selecting = unconfined.async_(|_| select(|s| s.on(Listen(&bell), Ok)));
+        settle()?;
+        assert_eq!(bell.watchers(), 1);
+        bell.ring();
+        assert_eq!(selecting.await_()?, 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn one_that_cries_wolf_costs_turns_and_nothing_else() {
     let bell = Bell::default();
     let (tx, rx) = channel(Capacity::rendezvous());

@@ -5,11 +5,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Result;
-use crate::sync::park::Claimed;
 use crate::sync::select::clause::{Clause, Watched};
 use crate::task::wait::Here;
 use crate::task::word::Generation;
-use crate::task::{Task, TaskRef, current};
+use crate::task::{Task, TaskRef, current, waiter};
 
 /// Something that a [`select`](crate::sync::select) can wait for, besides what this crate knows by itself: a tick, a
 /// signal, readiness. It is given to [`Select::on`](crate::sync::Select::on).
@@ -137,14 +136,16 @@ impl SelectWaker {
     ///
     /// # Suspension
     ///
-    /// Never suspends. It may be called on any thread.
+    /// Never suspends, and runs nothing of the clause: it may be called on any thread and under any lock.
     pub fn wake(&self) {
         let task: &Task = &self.task;
         if current::home().is_some_and(|home| std::ptr::eq(home.local.current.get(), task)) {
             // In `watch`: it has not been switched out yet.
             let _ = task.word.claim_local(self.generation);
         } else if task.word.claim_value(self.generation) {
-            Claimed::hand_back_one(Some(task));
+            // In its place the clause would be withdrawn while the caller holds whatever locks it holds.
+            // SAFETY: claimed just now.
+            unsafe { waiter::queue(task) };
         }
     }
 
