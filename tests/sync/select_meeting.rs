@@ -305,7 +305,11 @@ fn round(seed: u64) {
                         let jobs: Vec<_> = (0..3)
                             .map(|_| {
                                 let seed = random.next();
-                                s.launch(move |_| round.play(Random(seed)))
+                                let builder = match random.below(3) {
+                                    0 => s.builder().dispatcher(Dispatchers::unconfined()),
+                                    _ => s.builder(),
+                                };
+                                builder.launch(move |_| round.play(Random(seed)))
                             })
                             .collect();
                         for job in &jobs {
