@@ -20,7 +20,9 @@ use std::sync::Mutex as StdMutex;
 use switchback::prelude::*;
 
 /// A name, and what is run so many times.
-const PATHS: [(&str, fn(u64) -> Result<()>); 8] = [
+type Path = (&'static str, fn(u64) -> Result<()>);
+
+const PATHS: [Path; 8] = [
     ("yield", yields),
     ("resume", resumes),
     ("launch", launches),

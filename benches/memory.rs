@@ -18,7 +18,9 @@ use switchback::prelude::*;
 use tokio::sync::Notify;
 
 const CROWDS: [u64; 2] = [1000, 10_000];
-const PEERS: [(&str, fn(u64)); 3] = [
+type Peer = (&'static str, fn(u64));
+
+const PEERS: [Peer; 3] = [
     ("switchback", switchback_parks),
     ("tokio", tokio_parks),
     ("may", may_parks),

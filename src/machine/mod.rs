@@ -56,6 +56,7 @@
 //! What a wait gives comes into a [`Slot`] of the machine, or, where it gives nothing, from [`Turn::woken`]: also the
 //! cancellation, which is a value here as everywhere.
 
+mod at;
 mod frame;
 mod launch;
 mod runner;
@@ -63,7 +64,8 @@ mod turn;
 mod wait;
 mod waits;
 
-pub use turn::{At, Slot, Step, Suspension, Turn};
+pub use at::At;
+pub use turn::{Slot, Step, Suspension, Turn};
 
 use crate::error::Result;
 

@@ -35,7 +35,7 @@ mod channel;
 mod mutex;
 mod park;
 mod permits;
-mod select;
+pub(crate) mod select;
 mod semaphore;
 mod wait_list;
 

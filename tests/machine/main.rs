@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod channels;
 mod futures;
 mod places;
 mod waits;

@@ -250,13 +250,12 @@ fn a_cancellation_withdraws_a_clause_of_ones_own() {
 }
 
 #[test]
-fn watching_must_not_suspend_and_says_so() {
+fn a_clause_must_not_suspend_and_says_so() {
     struct Sleepy<'a>(&'a Cell<Option<Error>>);
     impl SelectClause for Sleepy<'_> {
         type Output = ();
         fn try_take(&mut self) -> Option<()> {
-            // Here it may.
-            delay(Duration::from_micros(1)).unwrap();
+            delay(Duration::from_micros(1)).unwrap_err();
             self.0.take().map(|error| self.0.set(Some(error)))
         }
         fn watch(&mut self, waker: SelectWaker) {
@@ -264,7 +263,7 @@ fn watching_must_not_suspend_and_says_so() {
             waker.wake();
         }
         fn unwatch(&mut self) {
-            delay(Duration::from_micros(1)).unwrap();
+            delay(Duration::from_micros(1)).unwrap_err();
         }
     }
     let refused = Cell::new(None);
@@ -363,7 +362,9 @@ struct Ticket<'a> {
 }
 
 #[derive(Debug, Default)]
-struct Office(StdMutex<(usize, Vec<(usize, SelectWaker)>, Vec<usize>)>);
+struct Office(StdMutex<(usize, Waiting, Vec<usize>)>);
+
+type Waiting = Vec<(usize, SelectWaker)>;
 
 impl Office {
     /// Hands a ticket to the first who waits, or keeps it.

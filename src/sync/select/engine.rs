@@ -15,7 +15,7 @@ use crate::task::word::{Generation, Withdrawal, Woken};
 static SELECT: Label = Label("select");
 
 /// How one turn through the steps ended.
-enum Turn {
+pub(super) enum Turn {
     /// At once.
     Won(usize),
     /// Something was handed over to this one while it waited.
@@ -27,42 +27,84 @@ enum Turn {
     Panicked(Box<dyn Any + Send>, Option<usize>),
 }
 
+/// What has come of steps 1 and 2.
+pub(super) enum Begun {
+    Won(usize),
+    /// The word is published.
+    Waits(Generation),
+}
+
 /// Waits for the first clause, and gives what its handler returns. The caller has checked for cancellation.
 pub(super) fn run<R>(
     here: &Here,
     mut clauses: Vec<AnyClause<'_, R>>,
     place: &'static Location<'static>,
 ) -> Result<R> {
+    let mut has_waited = false;
+    loop {
+        let turn = match begin(here, &clauses, has_waited, place)? {
+            Begun::Won(winner) => Turn::Won(winner),
+            Begun::Waits(generation) => {
+                let (withdrawn, panic) = watch(here, &clauses, generation);
+                let woken = match withdrawn {
+                    true => Woken::Value,
+                    false => here.park(generation, true, || ()),
+                };
+                leave(here, &clauses, woken, panic)
+            }
+        };
+        if let Some(result) = settle(here, &mut clauses, turn) {
+            return result;
+        }
+        has_waited = true;
+    }
+}
+
+/// Steps 1 and 2.
+pub(super) fn begin<R>(
+    here: &Here,
+    clauses: &[AnyClause<'_, R>],
+    has_waited: bool,
+    place: &'static Location<'static>,
+) -> Result<Begun> {
     if clauses.is_empty() {
         return Err(Error::msg(format_args!(
             "the select at {place} has no clauses: it would wait for ever"
         )));
     }
-    let mut has_waited = false;
-    loop {
-        if here.is_cancelled() {
-            return Err(refusal(here, &clauses, has_waited));
+    if here.is_cancelled() {
+        return Err(refusal(here, clauses, has_waited));
+    }
+    match try_each(here, clauses)? {
+        Some(winner) => Ok(Begun::Won(winner)),
+        None => link(here, clauses, place),
+    }
+}
+
+/// Ends a turn: the losers go, then the winner's handler runs. `None` if there must be another turn.
+pub(super) fn settle<R>(
+    here: &Here,
+    clauses: &mut Vec<AnyClause<'_, R>>,
+    turn: Turn,
+) -> Option<Result<R>> {
+    match turn {
+        // Cancellation wins until the moment of resumption, where nothing is lost by it.
+        Turn::HandedOver(winner) if here.is_cancelled() && !clauses[winner].has_element() => {
+            let winner = Winner(Some(clauses.remove(winner)));
+            let refusal = refusal(here, clauses, true);
+            drop(winner);
+            Some(Err(refusal))
         }
-        if let Some(winner) = try_each(here, &clauses)? {
-            return commit(clauses, winner);
+        Turn::Won(winner) | Turn::HandedOver(winner) => {
+            Some(commit(std::mem::take(clauses), winner))
         }
-        match wait(here, &clauses, place)? {
-            // Cancellation wins until the moment of resumption, where nothing is lost by it.
-            Turn::HandedOver(winner) if here.is_cancelled() && !clauses[winner].has_element() => {
-                let winner = Winner(Some(clauses.remove(winner)));
-                let refusal = refusal(here, &clauses, true);
-                drop(winner);
-                return Err(refusal);
-            }
-            Turn::Won(winner) | Turn::HandedOver(winner) => return commit(clauses, winner),
-            Turn::Cancelled => return Err(refusal(here, &clauses, true)),
-            Turn::Again => has_waited = true,
-            Turn::Panicked(panic, winner) => {
-                let winner = winner.map(|winner| Winner(Some(clauses.remove(winner))));
-                drop(clauses);
-                drop(winner);
-                resume_unwind(panic);
-            }
+        Turn::Cancelled => Some(Err(refusal(here, clauses, true))),
+        Turn::Again => None,
+        Turn::Panicked(panic, winner) => {
+            let winner = winner.map(|winner| Winner(Some(clauses.remove(winner))));
+            clauses.clear();
+            drop(winner);
+            resume_unwind(panic);
         }
     }
 }
@@ -118,25 +160,30 @@ fn try_each<R>(here: &Here, clauses: &[AnyClause<'_, R>]) -> Result<Option<usize
     Ok(None)
 }
 
-/// Steps 2 to 5.
-fn wait<R>(
-    here: &Here,
-    clauses: &[AnyClause<'_, R>],
-    place: &'static Location<'static>,
-) -> Result<Turn> {
-    let (numbers, ends): (Vec<usize>, Vec<&dyn Exchange<Task>>) = clauses
+/// The clauses that exchange, each with its number.
+fn exchanges<'c, R>(clauses: &'c [AnyClause<'_, R>]) -> (Vec<usize>, Vec<&'c dyn Exchange<Task>>) {
+    clauses
         .iter()
         .enumerate()
         .filter_map(|(at, clause)| Some((at, clause.exchange()?)))
-        .unzip();
+        .unzip()
+}
+
+/// Step 2. If it waits, the caller owes [`leave`].
+fn link<R>(
+    here: &Here,
+    clauses: &[AnyClause<'_, R>],
+    place: &'static Location<'static>,
+) -> Result<Begun> {
+    let (numbers, ends) = exchanges(clauses);
     let mut locks = Locks::of(&ends);
-    let generation = loop {
+    loop {
         let claimed = Claimed::new();
         let mut woken = |task: *const Task| {
             // SAFETY: claimed just now.
             unsafe { claimed.add(task) };
         };
-        // SAFETY: this task runs; the clauses stand in their boxes, and leave below, whatever happens.
+        // SAFETY: this task runs; the clauses stand in their boxes, and leave by `leave`, whatever happens.
         let linked = unsafe {
             exchange::look_and_link(
                 &ends,
@@ -151,35 +198,19 @@ fn wait<R>(
         };
         claimed.hand_back();
         match linked? {
-            Linked::Won(at) => return Ok(Turn::Won(numbers[at])),
+            Linked::Won(at) => return Ok(Begun::Won(numbers[at])),
             Linked::Grow(at, capacity) => ends[at].grow(capacity),
-            Linked::Waits(generation) => break generation,
-        }
-    };
-    let (woken, mut panic) = watch_and_park(here, clauses, generation);
-    // SAFETY: linked above, and the suspension is over.
-    let winner = unsafe { exchange::leave_all(&ends) }.map(|at| numbers[at]);
-    // First all that must be taken out, then what may run user code.
-    for open in [false, true] {
-        for clause in clauses.iter().filter(|clause| clause.is_open() == open) {
-            let unwatched = catch_unwind(AssertUnwindSafe(|| clause.unwatch(here)));
-            panic = panic.or(unwatched.err());
+            Linked::Waits(generation) => return Ok(Begun::Waits(generation)),
         }
     }
-    Ok(match (panic, winner, woken) {
-        (Some(panic), winner, _) => Turn::Panicked(panic, winner),
-        (None, Some(winner), _) => Turn::HandedOver(winner),
-        (None, None, Woken::Cancelled) => Turn::Cancelled,
-        (None, None, Woken::Value) => Turn::Again,
-    })
 }
 
-/// Steps 3 and 4.
-fn watch_and_park<R>(
+/// Step 3. True if the owner has taken its word back, because an event had happened; else it must park.
+pub(super) fn watch<R>(
     here: &Here,
     clauses: &[AnyClause<'_, R>],
     generation: Generation,
-) -> (Woken, Option<Box<dyn Any + Send>>) {
+) -> (bool, Option<Box<dyn Any + Send>>) {
     let mut panic = None;
     for clause in clauses {
         match clause.watch(here, generation) {
@@ -188,10 +219,39 @@ fn watch_and_park<R>(
             Watched::Panicked(payload) => panic = Some(payload),
         }
         // What the event claims is claimed by O itself, if nobody was faster.
-        if here.task().word.withdraw(generation) == Withdrawal::Withdrawn {
-            return (Woken::Value, panic);
-        }
-        break;
+        let withdrawn = here.task().word.withdraw(generation) == Withdrawal::Withdrawn;
+        return (withdrawn, panic);
     }
-    (here.park(generation, true, || ()), panic)
+    (false, None)
+}
+
+/// Step 5.
+pub(super) fn leave<R>(
+    here: &Here,
+    clauses: &[AnyClause<'_, R>],
+    woken: Woken,
+    panic: Option<Box<dyn Any + Send>>,
+) -> Turn {
+    let winner = leave_lists(clauses);
+    let mut panic = panic;
+    // First all that must be taken out, then what may run user code.
+    for open in [false, true] {
+        for clause in clauses.iter().filter(|clause| clause.is_open() == open) {
+            let unwatched = catch_unwind(AssertUnwindSafe(|| clause.unwatch(here)));
+            panic = panic.or(unwatched.err());
+        }
+    }
+    match (panic, winner, woken) {
+        (Some(panic), winner, _) => Turn::Panicked(panic, winner),
+        (None, Some(winner), _) => Turn::HandedOver(winner),
+        (None, None, Woken::Cancelled) => Turn::Cancelled,
+        (None, None, Woken::Value) => Turn::Again,
+    }
+}
+
+/// Takes every node out of its list. The clause to which something was handed over, if one was.
+pub(super) fn leave_lists<R>(clauses: &[AnyClause<'_, R>]) -> Option<usize> {
+    let (numbers, ends) = exchanges(clauses);
+    // SAFETY: linked by `link`, and the suspension is over.
+    unsafe { exchange::leave_all(&ends) }.map(|at| numbers[at])
 }

@@ -102,6 +102,7 @@ mod clause;
 mod engine;
 mod event;
 mod open;
+pub(crate) mod parked;
 mod random;
 mod turns;
 

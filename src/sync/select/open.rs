@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 
 use crate::error::Result;
 use crate::sync::select::clause::{Clause, Watched};
@@ -31,7 +31,7 @@ use crate::task::{Task, TaskRef, current, waiter};
 ///
 /// # Suspension
 ///
-/// `watch` must not suspend: a suspending call in it that must wait fails. If one of the three panics, so does the select,
+/// None of the three must suspend: a suspending call in them that must wait fails. If one of them panics, so does the select,
 /// once it has withdrawn its clauses.
 ///
 /// # Examples
@@ -168,6 +168,11 @@ impl fmt::Debug for SelectWaker {
     }
 }
 
+/// Calls a clause of the user's, which must not suspend.
+fn in_closed_frame<T>(call: impl FnOnce() -> T) -> T {
+    current::closed(call).unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 /// `on`.
 pub(super) struct Open<C: SelectClause, F> {
     clause: RefCell<C>,
@@ -189,7 +194,7 @@ impl<C: SelectClause, F> Open<C, F> {
 
 impl<R, C: SelectClause, F: FnOnce(C::Output) -> Result<R>> Clause<R> for Open<C, F> {
     fn has_happened(&self, _here: &Here) -> Result<bool> {
-        let taken = self.clause.borrow_mut().try_take();
+        let taken = in_closed_frame(|| self.clause.borrow_mut().try_take());
         let has_happened = taken.is_some();
         self.taken.set(taken);
         Ok(has_happened)
@@ -203,7 +208,7 @@ impl<R, C: SelectClause, F: FnOnce(C::Output) -> Result<R>> Clause<R> for Open<C
                 .borrow_mut()
                 .watch(SelectWaker { task, generation })
         };
-        match catch_unwind(AssertUnwindSafe(watch)) {
+        match current::closed(watch) {
             Ok(()) => Watched::Waits,
             Err(panic) => Watched::Panicked(panic),
         }
@@ -211,7 +216,7 @@ impl<R, C: SelectClause, F: FnOnce(C::Output) -> Result<R>> Clause<R> for Open<C
 
     fn unwatch(&self, _here: &Here) {
         if self.is_watching.take() {
-            self.clause.borrow_mut().unwatch();
+            in_closed_frame(|| self.clause.borrow_mut().unwatch());
         }
     }
 
