@@ -227,7 +227,7 @@ pub(crate) fn refuse_in_closed_frames() -> Result<()> {
 #[cold]
 fn refuse_in_runtime() -> Result<()> {
     Err(Error::msg(
-        "a suspending call that must wait was made in a completion or cancellation handler, or in a destructor run by \
-         the runtime",
+        "a suspending call that must wait was made in a completion or cancellation handler, in a destructor run by the \
+         runtime, in a clause of a select, or in a state machine",
     ))
 }

@@ -276,7 +276,10 @@ fn a_clause_must_not_suspend_and_says_so() {
             body().unwrap();
         }
         let error = refused.take().unwrap();
-        assert!(error.to_string().contains("being arranged"), "{error}");
+        assert!(
+            error.to_string().contains("in a clause of a select"),
+            "{error}"
+        );
     }
 }
 
