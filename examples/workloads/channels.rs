@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use switchback::prelude::*;
 use switchback::{CloseableDispatcher, new_single_thread_context};
 
-use crate::report::timed;
-use crate::workload::{Kind, Place, Workload, check};
+use crate::workload::{Kind, Place, Workload, check, timed};
 
 /// How much a bounded channel holds.
 const CAPACITY: usize = 100;

@@ -15,6 +15,8 @@
 
 mod channels;
 mod clock;
+mod http;
+mod lateness;
 mod options;
 mod parking;
 mod report;
@@ -45,17 +47,18 @@ fn workloads() -> impl Iterator<Item = &'static Workload> {
 
 fn run(workload: &Workload, options: &Options) -> Result<()> {
     let count = options.count.unwrap_or(workload.count);
+    let print = |figures| report::print("switchback", workload.name, &figures);
     match workload.kind {
         Kind::Repeated(place, body) => place.run(|| {
             report::warm_up(options.warm_up, || body(count).map(drop))?;
             for _ in 0..options.runs {
-                report::print(workload.name, &body(count)?)?;
+                print(body(count)?)?;
             }
             Ok(())
         }),
         Kind::Once(place, warm_up_count, body) => place.run(|| {
             body(warm_up_count)?;
-            report::print(workload.name, &body(count)?)?;
+            print(body(count)?)?;
             Ok(())
         }),
         Kind::Server(serve) => servers::run(options.port, options.limit, serve),

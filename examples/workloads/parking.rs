@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use switchback::prelude::*;
 
 use crate::clock::{Stopwatch, status_kib};
-use crate::report::{Figures, per, timed};
-use crate::workload::{Kind, Place, Workload, check};
+use crate::report::{Figures, per};
+use crate::workload::{Kind, Place, Workload, check, timed};
 
 pub const WORKLOADS: &[Workload] = &[
     Workload {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use switchback::Result;
 
-use crate::clock::{self, Stopwatch, Took};
+use crate::clock::{self, Took};
 
 const MOST_WARM_UPS: u32 = 100;
 
@@ -46,13 +46,6 @@ pub fn per(time: Duration, operations: u64) -> f64 {
     time.as_nanos() as f64 / operations.max(1) as f64
 }
 
-/// Takes the time of a body that gives the number of its operations.
-pub fn timed(body: impl FnOnce() -> Result<u64>) -> Result<Figures> {
-    let watch = Stopwatch::start();
-    let operations = body()?;
-    Ok(Figures::new(operations, watch.took()))
-}
-
 /// Repeats `body` until the time is over: at least once, and not without end.
 pub fn warm_up(time: Duration, mut body: impl FnMut() -> Result<()>) -> Result<()> {
     let start = Instant::now();
@@ -66,9 +59,9 @@ pub fn warm_up(time: Duration, mut body: impl FnMut() -> Result<()>) -> Result<(
 }
 
 /// Prints the line of a run.
-pub fn print(workload: &str, figures: &Figures) -> Result<()> {
+pub fn print(peer: &str, workload: &str, figures: &Figures) -> Result<()> {
     let mut line = format!(
-        r#"{{"peer":"switchback","workload":"{workload}","n":{},"ns_per_op":{:.1},"cpu_ns_per_op":{:.1},"rss_kb":{}"#,
+        r#"{{"peer":"{peer}","workload":"{workload}","n":{},"ns_per_op":{:.1},"cpu_ns_per_op":{:.1},"rss_kb":{}"#,
         figures.operations,
         figures.ns_per_op,
         figures.cpu_ns_per_op,

@@ -4,8 +4,7 @@ use std::hint::black_box;
 
 use switchback::prelude::*;
 
-use crate::report::timed;
-use crate::workload::{Kind, Place, Workload, check};
+use crate::workload::{Kind, Place, Workload, check, timed};
 
 pub const WORKLOADS: &[Workload] = &[
     Workload {

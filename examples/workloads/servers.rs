@@ -7,6 +7,7 @@ use std::time::Duration;
 use switchback::net::{TcpListener, TcpStream};
 use switchback::prelude::*;
 
+use crate::http::{ANSWER, head_length};
 use crate::workload::{Kind, Place, Workload};
 
 pub const WORKLOADS: &[Workload] = &[
@@ -25,12 +26,8 @@ pub const WORKLOADS: &[Workload] = &[
 /// How many connections may wait to be accepted: a thousand clients come at once, and the usual queue holds 128.
 const BACKLOG: i32 = 4096;
 const BUFFER: usize = 4096;
-const MOST_HEADERS: usize = 32;
 /// How long to wait with the next client after one could not be accepted.
 const ACCEPT_PAUSE: Duration = ms(20);
-const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
-
 /// What serves one connection to its end.
 pub type Serve = fn(TcpStream) -> io::Result<()>;
 
@@ -114,16 +111,5 @@ fn answer_requests(mut stream: TcpStream) -> io::Result<()> {
             stream.write_all(&answers)?;
             answers.clear();
         }
-    }
-}
-
-/// How long the request head is with which the bytes begin, if it is complete.
-fn head_length(bytes: &[u8]) -> io::Result<Option<usize>> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut request = httparse::Request::new(&mut headers);
-    match request.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => Ok(Some(length)),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
     }
 }

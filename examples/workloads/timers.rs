@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use switchback::prelude::*;
 
 use crate::clock::Stopwatch;
-use crate::report::{Figures, timed};
-use crate::workload::{Kind, Place, Workload, check};
+use crate::lateness;
+use crate::report::Figures;
+use crate::workload::{Kind, Place, Workload, check, timed};
 
 pub const WORKLOADS: &[Workload] = &[
     Workload {
@@ -34,15 +35,6 @@ pub const WORKLOADS: &[Workload] = &[
 /// Longer than any workload takes.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the sleeper of that number sleeps: a millisecond to a second, shuffled (Vigna's splitmix64).
-fn sleep_of(number: usize) -> Duration {
-    let mut z = (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^= z >> 31;
-    ms(1 + z % 1000)
-}
-
 /// Each sleeps once and notes how late it woke.
 fn sleepers(count: u64) -> Result<Figures> {
     let mut late = vec![None; usize::try_from(count)?];
@@ -50,7 +42,7 @@ fn sleepers(count: u64) -> Result<Figures> {
     coroutine_scope(|s| {
         for (number, late) in late.iter_mut().enumerate() {
             s.launch(move |_| {
-                let time = sleep_of(number);
+                let time = lateness::sleep_of(number);
                 let start = Instant::now();
                 delay(time)?;
                 *late = start.elapsed().checked_sub(time);
@@ -60,18 +52,9 @@ fn sleepers(count: u64) -> Result<Figures> {
         Ok(())
     })?;
     let took = watch.took();
-    let mut late: Vec<Duration> = late.into_iter().flatten().collect();
+    let late: Vec<Duration> = late.into_iter().flatten().collect();
     check("sleepers that slept long enough", late.len() as u64, count)?;
-    late.sort_unstable();
-    let percentile = |percent: usize| {
-        let at = (late.len() * percent / 100).min(late.len().saturating_sub(1));
-        late.get(at).map_or(0.0, |late| late.as_secs_f64() * 1e6)
-    };
-    Ok(Figures::new(count, took)
-        .by_cpu_time()
-        .extra("wall_ms", took.wall.as_secs_f64() * 1e3)
-        .extra("late_p50_us", percentile(50))
-        .extra("late_p99_us", percentile(99)))
+    Ok(lateness::figures(took, late))
 }
 
 /// Runs an operation under a limit that it does not need, again and again.

@@ -7,6 +7,7 @@ use switchback::net::TcpStream;
 use switchback::{Dispatchers, Error, Result, new_fixed_thread_pool_context};
 use switchback::{run_blocking, with_context};
 
+use crate::clock::Stopwatch;
 use crate::report::Figures;
 
 /// Something that is measured.
@@ -68,4 +69,11 @@ pub fn check<N: PartialEq + std::fmt::Display>(what: &str, is: N, must_be: N) ->
     } else {
         Err(Error::msg(format!("{what}: {is}, not {must_be}")))
     }
+}
+
+/// Takes the time of a body that gives the number of its operations.
+pub fn timed(body: impl FnOnce() -> Result<u64>) -> Result<Figures> {
+    let watch = Stopwatch::start();
+    let operations = body()?;
+    Ok(Figures::new(operations, watch.took()))
 }
