@@ -1,6 +1,8 @@
 //! The example `workloads`, run as a child process: what each workload computes it checks itself, so these tests read what
-//! it prints.
+//! it prints. And what is measured beside it.
 
+#[path = "workloads/beside_tokio.rs"]
+mod beside_tokio;
 #[path = "support/example.rs"]
 mod example;
 #[path = "workloads/measured.rs"]
