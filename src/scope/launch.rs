@@ -180,7 +180,7 @@ pub(crate) fn new_task(order: &Order, vtable: &'static TaskVTable) -> Task {
 /// # Safety
 ///
 /// As for [`launch_from`], of what the task's block holds. The task is from [`new_task`], in a block of its vtable's types.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn launch_task(
     parent: Option<&Task>,
     order: Order,
