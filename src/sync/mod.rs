@@ -32,17 +32,24 @@
 // - `permits` is what a mutex and a semaphore have in common.
 
 mod channel;
+mod guard;
+mod line;
 mod mutex;
+mod owned;
 mod park;
 mod permits;
 pub(crate) mod select;
 mod semaphore;
+mod turn;
 mod wait_list;
+
 
 pub use channel::{
     Capacity, ChannelBuilder, Closed, ClosedForReceive, ClosedForSend, IntoIter, Iter, Receiver,
     SendError, Sender, TickerMode, TryRecvError, TrySendError, channel, ticker, ticker_with,
 };
-pub use mutex::{Mutex, MutexGuard};
+pub use guard::MutexGuard;
+pub use mutex::Mutex;
+pub use owned::{OwnedMutexGuard, OwnedPermit};
 pub use select::{Select, SelectAwait, SelectClause, SelectWaker, select, select_unbiased};
 pub use semaphore::{Permit, Semaphore};

@@ -2,19 +2,21 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
+use crate::driver::clock;
 use crate::error::{Error, Result};
 use crate::scheduler::thread;
+use crate::sync::guard::MutexGuard;
+use crate::sync::line::Held;
 use crate::sync::park::{Claimed, prepare};
-use crate::sync::permits::Permits;
+use crate::sync::turn::{self, Claimant, Found, Ticket, Turn, Turns, Worker};
 use crate::sync::wait_list::Node;
-use crate::task::Task;
+use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::wait::Here;
-use crate::task::word::Woken;
+use crate::task::word::{Generation, Woken};
+use crate::task::{Task, current};
 
 static LOCK: Label = Label("lock");
 
@@ -25,6 +27,42 @@ pub(super) struct Holder {
     pub(super) place: &'static Location<'static>,
 }
 
+impl PartialEq for Holder {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && std::ptr::eq(self.place, other.place)
+    }
+}
+
+impl Holder {
+    pub(super) fn new(here: &Here, place: &'static Location<'static>) -> Self {
+        let id = here.task().id;
+        Self { id, place }
+    }
+
+    /// One that stands for no coroutine.
+    pub(super) fn anybody(place: &'static Location<'static>) -> Self {
+        let id = Self::ANYBODY;
+        Self { id, place }
+    }
+
+    /// The id of one that stands for no coroutine: what it holds may be carried elsewhere.
+    pub(super) const ANYBODY: u64 = 0;
+}
+
+/// A thread, as the lock tells it from others.
+pub(super) fn worker(home: &'static Home) -> Worker {
+    Worker(std::ptr::from_ref(home).addr())
+}
+
+fn claimant(here: &Here, id: u64, place: &'static Location<'static>) -> Claimant<Holder> {
+    Claimant {
+        holder: Holder { id, place },
+        worker: worker(here.home()),
+    }
+}
+
+type Waiting<'a> = Held<'a, Task, Turn<Holder>, Ticket<Holder>>;
+
 /// A lock around a value, for coroutines and plain threads alike.
 ///
 /// Whoever must wait for it is suspended, and its thread goes on with others; a plain thread parks. It may be held across
@@ -33,8 +71,10 @@ pub(super) struct Holder {
 ///
 /// # Fairness
 ///
-/// First come, first served: a lock that is given up goes to whoever has waited longest, and nobody can take it in
-/// between.
+/// First come, first served among the coroutines of one thread: a lock that is given up goes to whoever has waited
+/// longest, and nobody can take it in between. If that one belongs to another thread, which must be woken first, a running
+/// coroutine may take the lock ahead of it, 16 times at most and only until it has waited for 1 ms; coroutines of its own
+/// thread never do.
 ///
 /// # Examples
 ///
@@ -59,7 +99,7 @@ pub(super) struct Holder {
 /// # }
 /// ```
 pub struct Mutex<T: ?Sized> {
-    pub(super) turn: Permits<Task, Holder>,
+    pub(super) turns: Turns<Task, Holder>,
     value: UnsafeCell<T>,
 }
 
@@ -84,7 +124,7 @@ impl<T> Mutex<T> {
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
-            turn: Permits::new(1),
+            turns: turn::free(),
             value: UnsafeCell::new(value),
         }
     }
@@ -120,7 +160,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Fairness
     ///
-    /// First come, first served.
+    /// As said of [`Mutex`]: first come, first served, but for a bounded overtaking between threads.
     ///
     /// # Errors
     ///
@@ -146,46 +186,114 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>> {
         let here = thread::here();
+        let id = here.task().id;
+        self.enter(&here, id, Location::caller())?;
+        Ok(MutexGuard::new(self))
+    }
+
+    /// Waits for the turn, which is held from now on.
+    #[inline(always)]
+    pub(super) fn enter(
+        &self,
+        here: &Here,
+        id: u64,
+        place: &'static Location<'static>,
+    ) -> Result<()> {
         here.check()?;
-        let me = Holder {
-            id: here.task().id,
-            place: Location::caller(),
-        };
-        let locked = self.turn.lock();
-        if locked.take(me) {
-            return Ok(MutexGuard::new(self));
+        let me = claimant(here, id, place);
+        let held = self.turns.lock();
+        if held.take(me, clock::now) {
+            return Ok(());
         }
-        if let Some(holder) = locked.holder().filter(|holder| holder.id == me.id) {
-            drop(locked);
-            return Err(held_by_oneself(holder, me));
+        let own = here.task().id;
+        if let Some(holder) = held.holder().filter(|holder| holder.id == own) {
+            drop(held);
+            return Err(held_by_oneself(holder, me.holder));
         }
-        let generation = match prepare(&here) {
+        let generation = match prepare(here) {
             Ok(generation) => generation,
             Err(refusal) => {
-                drop(locked);
+                drop(held);
                 return Err(refusal);
             }
         };
-        let node = Node::new(here.task(), me);
-        here.mark(&LOCK, me.place);
-        // SAFETY: the node stands in this frame until the claimant has handed us back, or `leave` has unlinked it.
-        unsafe { locked.wait(&node, generation, || here.publish(generation, true)) };
-        let woken = here.park(generation, true, || {
-            // SAFETY: linked above.
-            unsafe { self.turn.lock().leave(&node) }
-        });
-        self.enter(&here, woken)
-    }
-
-    /// The wait is over. Cancellation wins until the moment of resumption, so a lock that was handed over goes on.
-    #[inline(always)]
-    fn enter(&self, here: &Here, woken: Woken) -> Result<MutexGuard<'_, T>> {
-        if woken == Woken::Cancelled {
+        if self.wait(here, held, me, generation, true) == Woken::Cancelled {
             return Err(here.cancelled());
         }
-        let guard = MutexGuard::new(self);
-        here.check()?;
-        Ok(guard)
+        // Cancellation wins until the moment of resumption, so a lock that was handed over goes on.
+        here.check().inspect_err(|_| self.leave())
+    }
+
+    #[inline(always)]
+    fn wait(
+        &self,
+        here: &Here,
+        held: Waiting<'_>,
+        me: Claimant<Holder>,
+        mut generation: Generation,
+        cancellable: bool,
+    ) -> Woken {
+        let node = Node::new(here.task(), held.ticket(me, clock::now));
+        here.mark(&LOCK, me.holder.place);
+        // SAFETY: the node stands in this frame until the claimant has handed us back, or `leave` has unlinked it.
+        unsafe { held.wait(&node, generation, || here.publish(generation, cancellable)) };
+        loop {
+            let woken = here.park(generation, cancellable, || {
+                // SAFETY: linked above.
+                unsafe { self.turns.lock().leave(&node) };
+            });
+            // SAFETY: handed back, or out of the line: the node is idle.
+            let has_turn = unsafe { node.with_slot(|ticket| ticket.has_turn) };
+            if woken == Woken::Cancelled || has_turn {
+                return woken;
+            }
+            // Summoned.
+            let held = self.turns.lock();
+            let Found::Taken(ticket) = held.come() else {
+                return woken;
+            };
+            // SAFETY: as above.
+            unsafe { node.with_slot(|slot| *slot = ticket) };
+            generation = here.task().word.next();
+            // SAFETY: as for the first time.
+            unsafe { held.wait_first(&node, generation, || here.publish(generation, cancellable)) };
+        }
+    }
+
+    /// Takes the turn again, whatever is cancelled meanwhile: for a frame that has just been suspended, and so may be.
+    pub(super) fn enter_again(&self, here: &Here, place: &'static Location<'static>) {
+        let me = claimant(here, here.task().id, place);
+        let held = self.turns.lock();
+        if !held.take(me, clock::now) {
+            let generation = here.task().word.next();
+            let _ = self.wait(here, held, me, generation, false);
+        }
+    }
+
+    /// Takes the turn if nobody has it.
+    #[inline(always)]
+    pub(super) fn try_enter(
+        &self,
+        here: &Here,
+        id: u64,
+        place: &'static Location<'static>,
+    ) -> bool {
+        let me = claimant(here, id, place);
+        self.turns.lock().take(me, clock::now)
+    }
+
+    /// Gives the turn up. The caller has it.
+    #[inline(always)]
+    pub(super) fn leave(&self) {
+        let worker = || current::home().map_or(Worker::NOBODY, worker);
+        let next = self.turns.lock().give_up(worker, clock::now);
+        Claimed::hand_back_one(next);
+    }
+
+    /// Where the value is, for whoever has the turn.
+    #[inline(always)]
+    pub(super) fn place_of_value(&self) -> *mut T {
+        self.value.get()
     }
 
     /// Takes the lock if it is free.
@@ -212,11 +320,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        let me = Holder {
-            id: thread::here().task().id,
-            place: Location::caller(),
-        };
-        let taken = self.turn.lock().take(me);
+        let here = thread::here();
+        let taken = self.try_enter(&here, here.task().id, Location::caller());
         taken.then(|| MutexGuard::new(self))
     }
 
@@ -280,7 +385,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.turn.lock().free() == 0
+        self.turns.lock().holder().is_some()
     }
 
     /// Whether the running coroutine, or the calling plain thread, has taken the lock and not given it up.
@@ -305,7 +410,7 @@ impl<T: ?Sized> Mutex<T> {
     #[must_use]
     pub fn is_held_here(&self) -> bool {
         let me = thread::here().task().id;
-        let holder = self.turn.lock().holder();
+        let holder = self.turns.lock().holder();
         holder.is_some_and(|holder| holder.id == me)
     }
 
@@ -354,74 +459,17 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
             return fields.field("value", &&*guard).finish();
         }
         // A copy: nothing is printed under the lock.
-        let holder = self.turn.lock().holder();
+        let holder = self.turns.lock().holder();
         match holder {
-            Some(holder) => fields
-                .field("locked_at", &format_args!("{}", holder.place))
-                .finish(),
+            Some(holder) => {
+                if holder.id != Holder::ANYBODY {
+                    fields.field("locked_by", &format_args!("#{}", holder.id));
+                }
+                fields
+                    .field("locked_at", &format_args!("{}", holder.place))
+                    .finish()
+            }
             None => fields.finish_non_exhaustive(),
         }
-    }
-}
-
-/// The right to the value of a [`Mutex`], until it is dropped.
-///
-/// It stays with the coroutine that has taken it, suspended or not; it is not `Send`.
-#[must_use = "the lock is given up when the guard is dropped"]
-pub struct MutexGuard<'a, T: ?Sized> {
-    mutex: &'a Mutex<T>,
-    // The lock counts as held by the coroutine that took it.
-    stays: PhantomData<*const ()>,
-}
-
-// SAFETY: through a shared reference the guard only lends the value.
-unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
-
-impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The caller has the permit.
-    #[inline(always)]
-    pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
-        Self {
-            mutex,
-            stays: PhantomData,
-        }
-    }
-}
-
-impl<T: ?Sized> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard is the one holder of the lock.
-        unsafe { &*self.mutex.value.get() }
-    }
-}
-
-impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the guard is the one holder of the lock.
-        unsafe { &mut *self.mutex.value.get() }
-    }
-}
-
-impl<T: ?Sized> Drop for MutexGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let next = self.mutex.turn.lock().give_back();
-        Claimed::hand_back_one(next);
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
     }
 }

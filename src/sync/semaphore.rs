@@ -3,11 +3,11 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scheduler::thread;
-use crate::sync::park::{Claimed, prepare};
+use crate::sync::line::Line;
+use crate::sync::park::{Claimed, Point, wait_in_line};
 use crate::sync::permits::Permits;
-use crate::sync::wait_list::Node;
 use crate::task::Task;
 use crate::task::label::Label;
 use crate::task::word::Woken;
@@ -18,7 +18,8 @@ static ACQUIRE: Label = Label("acquire");
 ///
 /// # Fairness
 ///
-/// First come, first served: a permit that is given back goes to whoever has waited longest.
+/// First come, first served: a permit that is given back goes to whoever has waited longest. Who wants many is not
+/// overtaken by those who want few.
 ///
 /// # Examples
 ///
@@ -39,7 +40,7 @@ static ACQUIRE: Label = Label("acquire");
 /// # }
 /// ```
 pub struct Semaphore {
-    pub(super) permits: Permits<Task, ()>,
+    pub(super) permits: Permits<Task>,
     limit: usize,
 }
 
@@ -63,7 +64,7 @@ impl Semaphore {
     pub fn new(permits: usize) -> Self {
         assert!(permits > 0, "a semaphore has at least one permit");
         Self {
-            permits: Permits::new(permits),
+            permits: Line::new(permits),
             limit: permits,
         }
     }
@@ -105,32 +106,71 @@ impl Semaphore {
     #[track_caller]
     #[inline]
     pub fn acquire(&self) -> Result<Permit<'_>> {
+        self.enter(1, Location::caller())
+    }
+
+    /// Waits for so many permits at once. They are given back together.
+    ///
+    /// # Suspension
+    ///
+    /// While so many are not free, or somebody waits who came earlier. On a plain thread it parks the thread.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`acquire`](Semaphore::acquire).
+    ///
+    /// # Errors
+    ///
+    /// A cancellation; or an error if the semaphore has not so many, and one would wait for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let memory = Semaphore::new(10);
+    /// let block = memory.acquire_many(7)?;
+    /// assert_eq!(memory.available_permits(), 3);
+    /// drop(block);
+    /// assert!(memory.acquire_many(11).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn acquire_many(&self, count: usize) -> Result<Permit<'_>> {
+        thread::here().check()?;
+        if count > self.limit {
+            return Err(too_many(count, self.limit));
+        }
+        self.enter(count, Location::caller())
+    }
+
+    #[inline(always)]
+    fn enter(&self, count: usize, place: &'static Location<'static>) -> Result<Permit<'_>> {
         let here = thread::here();
         here.check()?;
-        let locked = self.permits.lock();
-        if locked.take(()) {
-            return Ok(Permit { semaphore: self });
-        }
-        let generation = match prepare(&here) {
-            Ok(generation) => generation,
-            Err(refusal) => {
-                drop(locked);
-                return Err(refusal);
-            }
+        let held = self.permits.lock();
+        let permit = || Permit {
+            semaphore: self,
+            count,
         };
-        let node = Node::new(here.task(), ());
-        here.mark(&ACQUIRE, Location::caller());
-        // SAFETY: the node stands in this frame until the claimant has handed us back, or `leave` has unlinked it.
-        unsafe { locked.wait(&node, generation, || here.publish(generation, true)) };
-        let woken = here.park(generation, true, || {
-            // SAFETY: linked above.
-            unsafe { self.permits.lock().leave(&node) }
-        });
-        if woken == Woken::Cancelled {
+        if held.take(count) {
+            return Ok(permit());
+        }
+        let point = Point {
+            label: &ACQUIRE,
+            place,
+        };
+        let waited = wait_in_line(&here, held, point, count)?;
+        if waited.woken == Woken::Cancelled {
+            let claimed = Claimed::new();
+            self.permits.lock().left(claimed.adder());
+            claimed.hand_back();
             return Err(here.cancelled());
         }
-        // Cancellation wins until the moment of resumption: the permit that was handed over goes on then.
-        let permit = Permit { semaphore: self };
+        // Cancellation wins until the moment of resumption: what was handed over goes on then.
+        let permit = permit();
         here.check()?;
         Ok(permit)
     }
@@ -157,8 +197,33 @@ impl Semaphore {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        let taken = self.permits.lock().take(());
-        taken.then(|| Permit { semaphore: self })
+        self.try_acquire_many(1)
+    }
+
+    /// Takes so many permits if they are free and nobody waits.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends.
+    ///
+    /// # Cancellation
+    ///
+    /// Not checked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let memory = switchback::sync::Semaphore::new(10);
+    /// let block = memory.try_acquire_many(7);
+    /// assert!(block.is_some() && memory.try_acquire_many(4).is_none());
+    /// ```
+    #[inline]
+    pub fn try_acquire_many(&self, count: usize) -> Option<Permit<'_>> {
+        let taken = self.permits.lock().take(count);
+        taken.then(|| Permit {
+            semaphore: self,
+            count,
+        })
     }
 
     /// Runs `body` with a permit. The body may suspend.
@@ -222,6 +287,14 @@ impl Semaphore {
     pub fn available_permits(&self) -> usize {
         self.permits.lock().free()
     }
+
+    /// Gives so many permits back, which the caller has.
+    #[inline]
+    pub(super) fn give_back(&self, count: usize) {
+        let claimed = Claimed::new();
+        self.permits.lock().give_back(count, claimed.adder());
+        claimed.hand_back();
+    }
 }
 
 impl fmt::Debug for Semaphore {
@@ -233,7 +306,14 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// A permit of a [`Semaphore`], given back when it is dropped.
+#[cold]
+fn too_many(wanted: usize, limit: usize) -> Error {
+    Error::msg(format_args!(
+        "{wanted} permits were asked for of a semaphore that has {limit}: it would wait for ever"
+    ))
+}
+
+/// A permit of a [`Semaphore`], or several that were taken together; given back when it is dropped.
 ///
 /// It may be sent to another coroutine or thread.
 ///
@@ -260,19 +340,27 @@ impl fmt::Debug for Semaphore {
 #[must_use = "the permit is given back when it is dropped"]
 pub struct Permit<'a> {
     pub(super) semaphore: &'a Semaphore,
+    pub(super) count: usize,
 }
 
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        let next = self.semaphore.permits.lock().give_back();
-        Claimed::hand_back_one(next);
+        self.semaphore.give_back(self.count);
+    }
+}
+
+impl Permit<'_> {
+    /// The caller has the permits from now on: so many.
+    pub(super) fn forget(self) -> usize {
+        std::mem::ManuallyDrop::new(self).count
     }
 }
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
+            .field("count", &self.count)
             .field("of", self.semaphore)
             .finish()
     }

@@ -15,8 +15,8 @@
 //! | state | who may touch the slot | who may touch the links |
 //! |---|---|---|
 //! | idle: in no list | O | O |
-//! | linked, word SUSPENDED | nobody | whoever holds the lock |
-//! | linked, word CANCEL or withdrawn | nobody, until O has unlinked it; then O | whoever holds the lock |
+//! | linked, word SUSPENDED | whoever holds the lock | whoever holds the lock |
+//! | linked, word CANCEL or withdrawn | whoever holds the lock, until O has unlinked it; then O | the same |
 //! | claimed: out of the list, word VALUE | R, until it hands O back; then O | O |
 //! | passed over: out of the list, word not claimed | O | O |
 //!
@@ -54,6 +54,7 @@
 //! threads, one lock of a few instructions is not what a hand-over costs.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use crate::task::word::{Generation, Word};
@@ -94,6 +95,18 @@ impl<K, P> Node<K, P> {
     ///
     /// The caller is the owner, and the node is idle: it was never linked, or its owner has been handed back, or it has
     /// left the list.
+    #[inline(always)]
+    pub(crate) unsafe fn into_slot(self) -> P {
+        let node = ManuallyDrop::new(self);
+        // SAFETY: an idle node's slot belongs to its owner, and is not dropped with the node.
+        node.slot.with(|slot| unsafe { ptr::read(slot) })
+    }
+
+    /// Owner, when the wait is over: looks at the slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Node::into_slot`].
     #[inline(always)]
     pub(crate) unsafe fn with_slot<R>(&self, work: impl FnOnce(&mut P) -> R) -> R {
         // SAFETY: an idle node's slot belongs to its owner.
@@ -139,12 +152,26 @@ impl<K: Waits, P> WaitList<K, P> {
     /// - The node stays in place until its owner was handed back, or has left the list.
     #[inline(always)]
     pub(crate) unsafe fn link(&self, node: &Node<K, P>, generation: Generation) {
-        // SAFETY: the lock is held.
+        // SAFETY: the caller vouches for lock and node.
+        unsafe { self.list.push_back(Self::arm(node, generation)) };
+    }
+
+    /// O: as [`WaitList::link`], in front of all others: for one who stood there and has been woken in vain.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitList::link`].
+    pub(crate) unsafe fn link_first(&self, node: &Node<K, P>, generation: Generation) {
+        // SAFETY: the caller vouches for lock and node.
+        unsafe { self.list.push_front(Self::arm(node, generation)) };
+    }
+
+    #[inline(always)]
+    fn arm(node: &Node<K, P>, generation: Generation) -> *const Links {
+        // SAFETY: the callers hold the lock.
         node.armed.with_mut(|armed| unsafe { *armed = generation });
         // From the whole node, not from its links: who finds it in the list reaches all of it.
-        let links = ptr::from_ref(node).cast::<Links>();
-        // SAFETY: the caller vouches for lock and node.
-        unsafe { self.list.push_back(links) };
+        ptr::from_ref(node).cast()
     }
 
     /// R: takes out the first who still waits, and claims it. `hand_over` works on its slot. What is returned with its
@@ -160,21 +187,8 @@ impl<K: Waits, P> WaitList<K, P> {
     ) -> Option<(R, *const K)> {
         loop {
             // SAFETY: the lock is held.
-            let links = unsafe { self.list.pop_front() };
-            let node = links.cast::<Node<K, P>>();
-            // SAFETY: a linked node stands: its owner takes the lock before it leaves the frame. It was linked by a
-            // pointer to the whole of it.
-            let node = unsafe { node.as_ref() }?;
-            // SAFETY: the lock is held.
-            let generation = node
-                .armed
-                .with_mut(|armed| unsafe { std::mem::replace(&mut *armed, Generation::NONE) });
-            // SAFETY: a task is alive while its frame stands.
-            let claimed = unsafe { &*node.task }.word().claim_value(generation);
-            if claimed || cfg!(mutation = "wait_list_claim_unasked") {
-                // SAFETY: the lock is held.
-                node.armed
-                    .with_mut(|armed| unsafe { *armed = Generation::CLAIMED });
+            let node = unsafe { self.claim_front()? };
+            if let Some(node) = node {
                 // SAFETY: the claim gives us the slot until the owner is handed back.
                 let answer = node.slot.with_mut(|slot| hand_over(unsafe { &mut *slot }));
                 return Some((answer, node.task));
@@ -182,22 +196,154 @@ impl<K: Waits, P> WaitList<K, P> {
         }
     }
 
-    /// O, woken by a cancellation: takes its node out, unless a resumer has passed it over.
+    /// R: as [`WaitList::claim_first`], where what can be handed over depends on who waits: `None` if nobody does,
+    /// or if `may` refuses the first, who goes on waiting.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    pub(crate) unsafe fn claim_first_if<R>(
+        &self,
+        may: impl Fn(&P) -> bool,
+        hand_over: impl FnOnce(&mut P) -> R,
+    ) -> Option<(R, *const K)> {
+        loop {
+            // SAFETY: the lock is held.
+            if !unsafe { self.with_first(&may)? } {
+                return None;
+            }
+            // SAFETY: as above.
+            if let Some(node) = unsafe { self.claim_front()? } {
+                // SAFETY: the claim gives us the slot until the owner is handed back.
+                let answer = node.slot.with_mut(|slot| hand_over(unsafe { &mut *slot }));
+                return Some((answer, node.task));
+            }
+        }
+    }
+
+    /// Takes out the first node, and claims it: `Some(None)` if X or its owner was faster.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    #[inline(always)]
+    unsafe fn claim_front(&self) -> Option<Option<&Node<K, P>>> {
+        // SAFETY: the lock is held.
+        let links = unsafe { self.list.pop_front() };
+        let node = links.cast::<Node<K, P>>();
+        // SAFETY: a linked node stands: its owner takes the lock before it leaves the frame. It was linked by a
+        // pointer to the whole of it.
+        let node = unsafe { node.as_ref() }?;
+        // SAFETY: the lock is held.
+        let generation = node
+            .armed
+            .with_mut(|armed| unsafe { std::mem::replace(&mut *armed, Generation::NONE) });
+        // SAFETY: a task is alive while its frame stands.
+        let claimed = unsafe { &*node.task }.word().claim_value(generation);
+        if claimed || cfg!(mutation = "wait_list_claim_unasked") {
+            // SAFETY: the lock is held.
+            node.armed
+                .with_mut(|armed| unsafe { *armed = Generation::CLAIMED });
+            Some(Some(node))
+        } else {
+            Some(None)
+        }
+    }
+
+    /// Passes over those at the front who wait no more, and looks at the slot of the first who does.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    pub(crate) unsafe fn with_first<R>(&self, look: impl FnOnce(&P) -> R) -> Option<R> {
+        loop {
+            // SAFETY: the lock is held.
+            let first = unsafe { self.list.first() }.cast::<Node<K, P>>();
+            // SAFETY: a linked node stands, as in `claim_front`.
+            let node = unsafe { first.as_ref() }?;
+            // SAFETY: the lock is held.
+            if unsafe { self.pass_over_if_gone(node) } {
+                continue;
+            }
+            // SAFETY: only who holds the lock touches the slot of a linked node.
+            return Some(node.slot.with(|slot| look(unsafe { &*slot })));
+        }
+    }
+
+    /// Whether no more than so many wait, and `is_so` says yes of all of them. It may note something in their slots.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    pub(crate) unsafe fn all_of(&self, most: usize, mut is_so: impl FnMut(&mut P) -> bool) -> bool {
+        let mut seen = 0;
+        // SAFETY: the lock is held.
+        let mut at = unsafe { self.list.first() };
+        // SAFETY: a linked node stands, as in `claim_front`.
+        while let Some(node) = unsafe { at.cast::<Node<K, P>>().as_ref() } {
+            seen += 1;
+            // SAFETY: only who holds the lock touches the slot of a linked node.
+            if seen > most || !node.slot.with_mut(|slot| is_so(unsafe { &mut *slot })) {
+                return false;
+            }
+            // SAFETY: the node is linked, and the lock is held.
+            at = unsafe { List::after(at) };
+        }
+        true
+    }
+
+    /// Passes over all who wait no more. How many they were.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list.
+    pub(crate) unsafe fn pass_over_gone(&self) -> usize {
+        let mut gone = 0;
+        // SAFETY: the lock is held.
+        let mut at = unsafe { self.list.first() };
+        // SAFETY: a linked node stands, as in `claim_front`.
+        while let Some(node) = unsafe { at.cast::<Node<K, P>>().as_ref() } {
+            // SAFETY: the node is linked, and the lock is held.
+            at = unsafe { List::after(at) };
+            // SAFETY: the lock is held.
+            gone += usize::from(unsafe { self.pass_over_if_gone(node) });
+        }
+        gone
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of this list, and the node is linked in it.
+    unsafe fn pass_over_if_gone(&self, node: &Node<K, P>) -> bool {
+        // SAFETY: the lock is held.
+        let generation = node.armed.with(|armed| unsafe { *armed });
+        // SAFETY: a task is alive while its frame stands.
+        let is_gone = !unsafe { &*node.task }.word().is_waiting(generation);
+        if is_gone {
+            // SAFETY: the lock is held, and the node is linked.
+            unsafe { self.leave(node) };
+        }
+        is_gone
+    }
+
+    /// O, woken by a cancellation: takes its node out, unless a resumer has passed it over. Whether it did.
     ///
     /// # Safety
     ///
     /// The caller holds the lock of this list, and owns the node, which was linked into this list.
-    pub(crate) unsafe fn leave(&self, node: &Node<K, P>) {
+    pub(crate) unsafe fn leave(&self, node: &Node<K, P>) -> bool {
         // SAFETY: the lock is held.
         let generation = node.armed.with(|armed| unsafe { *armed });
-        let is_linked = generation != Generation::NONE && generation != Generation::CLAIMED;
-        if is_linked || cfg!(mutation = "wait_list_leave_blind") {
+        let is_armed = generation != Generation::NONE && generation != Generation::CLAIMED;
+        let is_linked = is_armed || cfg!(mutation = "wait_list_leave_blind");
+        if is_linked {
             // SAFETY: the lock is held.
             node.armed
                 .with_mut(|armed| unsafe { *armed = Generation::NONE });
             // SAFETY: the lock is held, and an armed node is linked.
             unsafe { self.list.remove(ptr::from_ref(node).cast()) };
         }
+        is_linked
     }
 
     /// Whether nobody is linked. Who is, may have been cancelled already.

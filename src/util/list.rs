@@ -103,6 +103,26 @@ impl List {
         set(&self.last, links);
     }
 
+    /// Puts an entry in front of all others.
+    ///
+    /// # Safety
+    ///
+    /// As for [`List::push_back`].
+    pub(crate) unsafe fn push_front(&self, links: *const Links) {
+        let first = get(&self.first);
+        // SAFETY: the caller vouches for `links`.
+        let entry = unsafe { &*links };
+        set(&entry.prev, ptr::null());
+        set(&entry.next, first);
+        if first.is_null() {
+            set(&self.last, links);
+        } else {
+            // SAFETY: a listed entry is alive.
+            set(unsafe { &(*first).prev }, links);
+        }
+        set(&self.first, links);
+    }
+
     /// Takes an entry out.
     ///
     /// # Safety

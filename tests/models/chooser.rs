@@ -6,6 +6,7 @@ use std::convert::Infallible;
 
 use crate::block::{Block, hand_back, park};
 use crate::job::joiner;
+use crate::sync::line::Held;
 use crate::sync::select::ends::{ReceiveEnd, SendEnd, TurnEnd};
 use crate::sync::select::exchange::{Exchange, Linked, Locks, leave_all, look_and_link, try_alone};
 use crate::task::word::{Generation, Withdrawal, Woken};
@@ -33,11 +34,17 @@ pub enum Chosen {
     Cancelled,
 }
 
+type Take = fn(&Held<'_, Block, usize, usize>) -> bool;
+
+fn take(held: &Held<'_, Block, usize, usize>) -> bool {
+    held.take(1)
+}
+
 #[derive(Debug)]
 enum End {
     Receive(Kept<ReceiveEnd<'static, Block, u32, ()>>),
     Send(Kept<SendEnd<'static, Block, u32, ()>>),
-    Turn(Kept<TurnEnd<'static, Block, u32>>, Line),
+    Turn(Kept<TurnEnd<'static, Block, usize, usize, Take>>, Line),
 }
 
 impl End {
@@ -56,7 +63,12 @@ impl End {
             ))),
             // SAFETY: as above.
             Want::Turn(line) => Self::Turn(
-                Kept::new(TurnEnd::new(unsafe { &*line.as_ptr() }, task.as_ptr(), 0)),
+                Kept::new(TurnEnd::new(
+                    unsafe { &*line.as_ptr() },
+                    task.as_ptr(),
+                    1,
+                    take as Take,
+                )),
                 line,
             ),
         }

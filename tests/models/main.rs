@@ -10,8 +10,8 @@
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
 //! - [`joins`]: those who wait for a job.
-//! - [`turns`]: those who wait for a lock or a permit; [`pipes`]: those who wait at a channel; [`selects`]: those who wait
-//!   at several; [`orders`]: locks and channels, against a specification.
+//! - [`turns`]: those who wait for a permit; [`overtaking`]: for a lock, between threads; [`pipes`]: at a channel;
+//!   [`selects`]: at several; [`orders`]: permits and channels, against a specification.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
 //! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
@@ -51,7 +51,9 @@ mod task {
 
 #[path = "../../src/sync"]
 mod sync {
+    pub(crate) mod line;
     pub(crate) mod permits;
+    pub(crate) mod turn;
     pub(crate) mod wait_list;
     pub(crate) mod channel {
         pub(crate) mod core;
@@ -81,6 +83,7 @@ mod inboxes;
 mod joins;
 mod locks;
 mod orders;
+mod overtaking;
 mod pipes;
 mod selects;
 mod trees;

@@ -197,9 +197,8 @@ fn order_of_a_send_and_a_receive_that_are_cancelled() {
 
 /// Takes a permit, gives it back, and looks how many are free then.
 fn take_and_give_back(record: &Record<Turns>, by: usize, task: Kept<Block>, line: Line) {
-    let me = u32::try_from(by).unwrap();
     let take = |_: &Turn| {
-        if task.is_cancelling() || !Claim::begin(task, line, me).is_none_or(Claim::park) {
+        if task.is_cancelling() || !Claim::begin(task, line).is_none_or(Claim::park) {
             return Turned::Cancelled;
         }
         Turned::Taken

@@ -31,7 +31,7 @@ fn chooser(wants: Vec<Want>) -> thread::JoinHandle<Chosen> {
 #[derive(Debug)]
 struct Tools {
     pipes: [Core<Block, u32, ()>; 2],
-    lines: [Permits<Block, u32>; 2],
+    lines: [Permits<Block>; 2],
 }
 
 #[derive(Clone, Copy)]
@@ -333,7 +333,7 @@ fn select_that_has_won_takes_no_turn() {
         let other = chooser(vec![Want::Turn(line), Want::Receive(pipe)]);
         let task = Block::coroutine(1);
         assert_eq!(other.join().unwrap(), Chosen::Received(1, 7));
-        assert!(acquire(task, line, 0));
+        assert!(acquire(task, line));
         giver.join().unwrap();
         end(task);
         bench.end([0, 0]);

@@ -1,6 +1,6 @@
 //! The acts of the waiting lines: what `src/sync` does with what its protocols return.
 //!
-//! [`Claim`] follows `sync/mutex.rs` and `sync/semaphore.rs`; [`Sending`] and [`Receiving`] follow the two ends of a
+//! [`Claim`] follows `sync/semaphore.rs`; [`Sending`] and [`Receiving`] follow the two ends of a
 //! channel. Each wait is in two halves, so that a model can begin with somebody who waits already.
 
 use crate::block::{Block, hand_back, park};
@@ -16,8 +16,8 @@ impl Waits for Block {
     }
 }
 
-/// A lock or a semaphore. What is noted of the holder is a number.
-pub type Line = Kept<Permits<Block, u32>>;
+/// A semaphore.
+pub type Line = Kept<Permits<Block>>;
 
 pub fn line(free: usize) -> Line {
     Kept::new(Permits::new(free))
@@ -25,8 +25,14 @@ pub fn line(free: usize) -> Line {
 
 /// G: gives a permit back.
 pub fn give_back(line: Line) {
-    let next = line.lock().give_back();
-    hand_back(next.map(Kept::at).as_slice());
+    give_many_back(line, 1);
+}
+
+pub fn give_many_back(line: Line, count: usize) {
+    let mut claimed = Vec::new();
+    line.lock()
+        .give_back(count, |task| claimed.push(Kept::at(task)));
+    hand_back(&claimed);
 }
 
 /// At the end: so many are free, and the line goes.
@@ -40,25 +46,32 @@ pub fn demand_free(line: Line, count: usize) {
 pub struct Claim {
     task: Kept<Block>,
     line: Line,
-    node: Kept<Node<Block, u32>>,
+    node: Kept<Node<Block, usize>>,
+    count: usize,
     generation: Generation,
 }
 
 impl Claim {
     /// Takes a permit if one is free (`None` then); else begins to wait.
-    pub fn begin(task: Kept<Block>, line: Line, me: u32) -> Option<Self> {
+    pub fn begin(task: Kept<Block>, line: Line) -> Option<Self> {
+        Self::begin_many(task, line, 1)
+    }
+
+    /// The same for so many.
+    pub fn begin_many(task: Kept<Block>, line: Line, count: usize) -> Option<Self> {
         let locked = line.lock();
-        if locked.take(me) {
+        if locked.take(count) {
             return None;
         }
         let generation = task.word.next();
-        let node = Kept::new(Node::new(task.as_ptr(), me));
+        let node = Kept::new(Node::new(task.as_ptr(), count));
         // SAFETY: the node stands until `park` has freed it.
         unsafe { locked.wait(&node, generation, || task.word.publish(generation, true)) };
         Some(Self {
             task,
             line,
             node,
+            count,
             generation,
         })
     }
@@ -71,10 +84,13 @@ impl Claim {
         });
         self.node.free();
         if parked.woken == Woken::Cancelled {
+            let mut claimed = Vec::new();
+            self.line.lock().left(|task| claimed.push(Kept::at(task)));
+            hand_back(&claimed);
             return false;
         }
         if self.task.is_cancelling() {
-            give_back(self.line);
+            give_many_back(self.line, self.count);
             return false;
         }
         true
@@ -82,8 +98,8 @@ impl Claim {
 }
 
 /// Waits for a permit. True if it is held now.
-pub fn acquire(task: Kept<Block>, line: Line, me: u32) -> bool {
-    Claim::begin(task, line, me).is_none_or(Claim::park)
+pub fn acquire(task: Kept<Block>, line: Line) -> bool {
+    Claim::begin(task, line).is_none_or(Claim::park)
 }
 
 /// A channel of numbers.

@@ -9,6 +9,7 @@
 //!   [`select_open`]: clauses that others write.
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
+//! - [`overtaking`]: who may go ahead of whom at a lock, between threads.
 
 mod bounds;
 mod cancelling;
@@ -16,6 +17,7 @@ mod channel;
 mod conservation;
 mod ending;
 mod mutex;
+mod overtaking;
 mod produce;
 mod product;
 mod select;

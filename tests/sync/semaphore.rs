@@ -1,5 +1,6 @@
 //! Permits.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use switchback::prelude::*;
@@ -143,4 +144,74 @@ fn with_permit_gives_back_after_a_failure() {
 #[should_panic(expected = "at least one permit")]
 fn a_semaphore_without_permits_is_refused() {
     let _ = Semaphore::new(0);
+}
+
+#[test]
+fn many_are_had_together_and_few_do_not_overtake() {
+    let (log, permits) = (Log::default(), Semaphore::new(3));
+    run_blocking(|s| {
+        let [a, b] = [permits.acquire()?, permits.acquire()?];
+        for count in [3, 1, 2] {
+            let (log, permits) = (&log, &permits);
+            s.launch(move |_| {
+                let held = permits.acquire_many(count)?;
+                log.put(format!("{count} in"));
+                settle()?;
+                log.put(format!("{count} out"));
+                drop(held);
+                Ok(())
+            });
+        }
+        settle()?;
+        assert!(permits.try_acquire().is_none(), "somebody waits");
+        assert_eq!(permits.available_permits(), 1);
+        drop(a);
+        settle()?;
+        log.expect(&[]);
+        drop(b);
+        Ok(())
+    })
+    .unwrap();
+    // One and two go in together.
+    log.expect(&["3 in", "3 out", "1 in", "2 in", "1 out", "2 out"]);
+    assert_eq!(permits.available_permits(), 3);
+}
+
+#[test]
+fn behind_one_who_wants_many_and_is_cancelled_others_go_on() {
+    let permits = Semaphore::new(2);
+    run_blocking(|s| {
+        let held = permits.acquire()?;
+        let many = s.launch(|_| permits.acquire_many(2).map(drop));
+        let few = s.launch(|_| permits.acquire().map(drop));
+        settle()?;
+        assert!(few.is_active());
+        many.cancel();
+        few.join()?;
+        // Handed over, and cancelled before it runs.
+        let many = s.launch(|_| permits.acquire_many(2).map(drop));
+        settle()?;
+        drop(held);
+        many.cancel_and_join()?;
+        assert!(many.is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(permits.available_permits(), 2);
+}
+
+#[test]
+fn more_than_there_are_is_an_error_and_none_are_had_at_once() {
+    let permits = Arc::new(Semaphore::new(2));
+    let error = permits.acquire_many(3).unwrap_err().to_string();
+    assert!(
+        error.contains("3 permits") && error.contains("has 2"),
+        "{error}"
+    );
+    assert!(permits.try_acquire_many(3).is_none());
+    drop(permits.acquire_many(0).unwrap());
+    let two = permits.acquire_many_owned(2).unwrap();
+    assert_eq!(permits.available_permits(), 0);
+    std::thread::spawn(move || drop(two)).join().unwrap();
+    assert_eq!(permits.available_permits(), 2);
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::sync::channel::core::{Core, Offer, Slot, Take};
-use crate::sync::permits::Permits;
+use crate::sync::line::{Held, Line};
 use crate::sync::select::exchange::{Exchange, Look};
 use crate::sync::wait_list::{Node, Waits};
 use crate::task::word::Generation;
@@ -198,27 +198,36 @@ impl<K: Waits, T, C: Clone> Exchange<K> for SendEnd<'_, K, T, C> {
     }
 }
 
-/// A clause that wants a permit. When it has won, it has one.
+/// A clause that takes a turn at a line: a permit, a lock. When it has won, it has it.
 #[derive(Debug)]
-pub(crate) struct TurnEnd<'a, K, H> {
-    permits: &'a Permits<K, H>,
-    node: Node<K, H>,
-    holder: H,
+pub(crate) struct TurnEnd<'a, K, S, P, F> {
+    line: &'a Line<K, S, P>,
+    node: Node<K, P>,
+    take: F,
 }
 
-impl<'a, K: Waits, H: Copy> TurnEnd<'a, K, H> {
-    pub(crate) fn new(permits: &'a Permits<K, H>, task: *const K, holder: H) -> Self {
+impl<'a, K, S, P, F> TurnEnd<'a, K, S, P, F>
+where
+    K: Waits,
+    F: Fn(&Held<'_, K, S, P>) -> bool,
+{
+    /// `take` takes the turn, if that is possible at once; else it is handed over to the place `waits`.
+    pub(crate) fn new(line: &'a Line<K, S, P>, task: *const K, waits: P, take: F) -> Self {
         Self {
-            permits,
-            node: Node::new(task, holder),
-            holder,
+            line,
+            node: Node::new(task, waits),
+            take,
         }
     }
 }
 
-impl<K: Waits, H: Copy> Exchange<K> for TurnEnd<'_, K, H> {
+impl<K, S, P, F> Exchange<K> for TurnEnd<'_, K, S, P, F>
+where
+    K: Waits,
+    F: Fn(&Held<'_, K, S, P>) -> bool,
+{
     fn lock(&self) -> &SpinLock {
-        self.permits.lock_alone()
+        self.line.lock_alone()
     }
 
     /// # Safety
@@ -226,8 +235,8 @@ impl<K: Waits, H: Copy> Exchange<K> for TurnEnd<'_, K, H> {
     /// The trait's.
     unsafe fn look(&self, _woken: &mut dyn FnMut(*const K)) -> Look {
         // SAFETY: the lock is held.
-        let locked = unsafe { self.permits.locked_already() };
-        if locked.take(self.holder) {
+        let held = unsafe { self.line.held_already() };
+        if (self.take)(&held) {
             Look::Won
         } else {
             Look::Nothing
@@ -239,9 +248,9 @@ impl<K: Waits, H: Copy> Exchange<K> for TurnEnd<'_, K, H> {
     /// The trait's.
     unsafe fn link(&self, generation: Generation) {
         // SAFETY: the lock is held.
-        let locked = unsafe { self.permits.locked_already() };
+        let held = unsafe { self.line.held_already() };
         // SAFETY: the caller vouches for the node.
-        unsafe { locked.link(&self.node, generation) };
+        unsafe { held.link(&self.node, generation) };
     }
 
     /// # Safety
@@ -249,7 +258,7 @@ impl<K: Waits, H: Copy> Exchange<K> for TurnEnd<'_, K, H> {
     /// The trait's.
     unsafe fn leave(&self) {
         // SAFETY: the caller vouches that the wait is over; a node that is not linked is left alone.
-        unsafe { self.permits.lock().leave(&self.node) };
+        unsafe { self.line.lock().leave(&self.node) };
     }
 
     /// # Safety

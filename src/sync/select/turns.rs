@@ -2,19 +2,26 @@
 
 use std::panic::Location;
 
+use crate::driver::clock;
 use crate::error::Result;
-use crate::sync::mutex::{Holder, held_by_oneself};
+use crate::scheduler::thread;
+use crate::sync::line::Held;
+use crate::sync::mutex::{Holder, held_by_oneself, worker};
 use crate::sync::select::clause::Clause;
 use crate::sync::select::ends::TurnEnd;
 use crate::sync::select::exchange::Exchange;
+use crate::sync::turn::{Claimant, Ticket, Turn};
 use crate::sync::{Mutex, MutexGuard, Permit, Semaphore};
 use crate::task::Task;
+
+type TakeLock = Box<dyn Fn(&Held<'_, Task, Turn<Holder>, Ticket<Holder>>) -> bool>;
+type TakePermit = fn(&Held<'_, Task, usize, usize>) -> bool;
 
 /// `on_lock`.
 pub(super) struct Lock<'a, T: ?Sized, F> {
     mutex: &'a Mutex<T>,
     me: Holder,
-    end: TurnEnd<'a, Task, Holder>,
+    end: TurnEnd<'a, Task, Turn<Holder>, Ticket<Holder>, TakeLock>,
     handler: F,
 }
 
@@ -27,10 +34,17 @@ impl<'a, T: ?Sized, F> Lock<'a, T, F> {
         handler: F,
     ) -> Self {
         let me = Holder { id, place };
+        let claimant = Claimant {
+            holder: me,
+            worker: worker(thread::here().home()),
+        };
+        let take: TakeLock = Box::new(move |held| held.take(claimant, clock::now));
+        // Nobody goes ahead of one who selects: a summons would be no answer to it.
+        let waits = Ticket::unpassed(claimant);
         Self {
             mutex,
             me,
-            end: TurnEnd::new(&mutex.turn, task, me),
+            end: TurnEnd::new(&mutex.turns, task, waits, take),
             handler,
         }
     }
@@ -46,7 +60,7 @@ where
     }
 
     fn refuse(&self) -> Result<()> {
-        let holder = self.mutex.turn.lock().holder();
+        let holder = self.mutex.turns.lock().holder();
         match holder.filter(|holder| holder.id == self.me.id) {
             Some(holder) => Err(held_by_oneself(holder, self.me)),
             None => Ok(()),
@@ -65,7 +79,7 @@ where
 /// `on_permit`.
 pub(super) struct Acquire<'a, F> {
     semaphore: &'a Semaphore,
-    end: TurnEnd<'a, Task, ()>,
+    end: TurnEnd<'a, Task, usize, usize, TakePermit>,
     handler: F,
 }
 
@@ -73,7 +87,7 @@ impl<'a, F> Acquire<'a, F> {
     pub(super) fn new(semaphore: &'a Semaphore, task: *const Task, handler: F) -> Self {
         Self {
             semaphore,
-            end: TurnEnd::new(&semaphore.permits, task, ()),
+            end: TurnEnd::new(&semaphore.permits, task, 1, |held| held.take(1)),
             handler,
         }
     }
@@ -86,11 +100,17 @@ impl<'a, R, F: FnOnce(Permit<'a>) -> Result<R>> Clause<R> for Acquire<'a, F> {
 
     fn finish(self: Box<Self>) -> Result<R> {
         let semaphore = self.semaphore;
-        (self.handler)(Permit { semaphore })
+        (self.handler)(Permit {
+            semaphore,
+            count: 1,
+        })
     }
 
     fn discard(self: Box<Self>) {
         let semaphore = self.semaphore;
-        drop(Permit { semaphore });
+        drop(Permit {
+            semaphore,
+            count: 1,
+        });
     }
 }

@@ -1,0 +1,270 @@
+//! A lock between threads: summons against those who go first, and against cancellation.
+//!
+//! [`Wanting`] follows `sync/mutex.rs`. The clock stands still, so nobody waits too long.
+
+use loom::thread;
+
+use crate::block::{Block, cancel, demand_not_sent, hand_back, park, release};
+use crate::check;
+use crate::sync::turn::{self, Claimant, Found, Ticket, Turns, Worker};
+use crate::sync::wait_list::Node;
+use crate::task::word::{Generation, Woken};
+use crate::yard::Kept;
+
+type Lock = Kept<Turns<Block, u32>>;
+
+fn lock() -> Lock {
+    Kept::new(turn::free())
+}
+
+fn now() -> u64 {
+    1
+}
+
+/// Somebody of a thread of its own. What is noted of a holder is the same number.
+fn claimant(me: u32) -> Claimant<u32> {
+    Claimant {
+        holder: me,
+        worker: Worker(me as usize),
+    }
+}
+
+fn take(lock: Lock, me: u32) -> bool {
+    lock.lock().take(claimant(me), now)
+}
+
+/// G: gives the lock up, on its own thread.
+fn give_up(lock: Lock, me: u32) {
+    let next = lock.lock().give_up(|| Worker(me as usize), now);
+    hand_back(next.map(Kept::at).as_slice());
+}
+
+/// At the end: nobody has it, and it goes.
+fn demand_free(lock: Lock) {
+    assert_eq!(lock.lock().holder(), None);
+    assert!(take(lock, 99), "somebody is waited for");
+    lock.free();
+}
+
+/// A wait for the lock, linked and published.
+struct Wanting {
+    task: Kept<Block>,
+    lock: Lock,
+    me: u32,
+    node: Kept<Node<Block, Ticket<u32>>>,
+    generation: Generation,
+}
+
+impl Wanting {
+    /// Takes the lock if it may (`None` then); else begins to wait.
+    fn begin(task: Kept<Block>, lock: Lock, me: u32) -> Option<Self> {
+        let held = lock.lock();
+        if held.take(claimant(me), now) {
+            return None;
+        }
+        let ticket = held.ticket(claimant(me), now);
+        let generation = task.word.next();
+        let node = Kept::new(Node::new(task.as_ptr(), ticket));
+        // SAFETY: the node stands until `park` has freed it.
+        unsafe { held.wait(&node, generation, || task.word.publish(generation, true)) };
+        Some(Self {
+            task,
+            lock,
+            me,
+            node,
+            generation,
+        })
+    }
+
+    /// Waits for the lock. True if it has it now.
+    fn park(mut self) -> bool {
+        let has_it = self.wait();
+        self.node.free();
+        if has_it && self.task.is_cancelling() {
+            give_up(self.lock, self.me);
+            return false;
+        }
+        has_it
+    }
+
+    fn wait(&mut self) -> bool {
+        loop {
+            let parked = park(self.task, self.generation, true, || {
+                // SAFETY: linked by `begin`, or below.
+                unsafe { self.lock.lock().leave(&self.node) };
+            });
+            if parked.woken == Woken::Cancelled {
+                return false;
+            }
+            // SAFETY: handed back, so the node is idle.
+            if unsafe { self.node.with_slot(|ticket| ticket.has_turn) } {
+                return true;
+            }
+            let held = self.lock.lock();
+            let Found::Taken(ticket) = held.come() else {
+                return true;
+            };
+            // SAFETY: as above.
+            unsafe { self.node.with_slot(|slot| *slot = ticket) };
+            let (task, generation) = (self.task, self.task.word.next());
+            self.generation = generation;
+            // SAFETY: as for the first time.
+            unsafe {
+                held.wait_first(&self.node, generation, || {
+                    task.word.publish(generation, true);
+                });
+            }
+        }
+    }
+}
+
+fn enter(task: Kept<Block>, lock: Lock, me: u32) -> bool {
+    Wanting::begin(task, lock, me).is_none_or(Wanting::park)
+}
+
+fn end(task: Kept<Block>) {
+    demand_not_sent(task);
+    release(task);
+}
+
+/// Three threads, each with the lock once, one of them waiting already: whoever goes first.
+#[test]
+fn overtaking_excludes_and_forgets_nobody() {
+    check(|| {
+        let lock = lock();
+        let inside = Kept::new(crate::util::sync::Shared::new(0));
+        // SAFETY: nobody else is inside; loom checks what that is worth.
+        let add = move || inside.with_mut(|count| unsafe { *count += 1 });
+        assert!(take(lock, 1));
+        let task = Block::coroutine(1);
+        let waiting = Wanting::begin(task, lock, 2).expect("it is held");
+        let giver = thread::spawn(move || {
+            give_up(lock, 1);
+            let task = Block::coroutine(1);
+            assert!(enter(task, lock, 1));
+            add();
+            give_up(lock, 1);
+            end(task);
+        });
+        assert!(waiting.park());
+        add();
+        give_up(lock, 2);
+        giver.join().unwrap();
+        // SAFETY: both have ended.
+        assert_eq!(inside.with(|count| unsafe { *count }), 2);
+        inside.free();
+        end(task);
+        demand_free(lock);
+    });
+}
+
+/// Summoned or handed over, cancelled or not: the lock is free in the end.
+#[test]
+fn overtaking_a_summons_meets_a_cancel() {
+    check(|| {
+        let lock = lock();
+        assert!(take(lock, 1));
+        let task = Block::coroutine(2);
+        let waiting = Wanting::begin(task, lock, 2).expect("it is held");
+        let giver = thread::spawn(move || {
+            give_up(lock, 1);
+            if take(lock, 1) {
+                give_up(lock, 1);
+            }
+        });
+        let canceller = thread::spawn(move || {
+            cancel(task);
+            release(task);
+        });
+        if waiting.park() {
+            give_up(lock, 2);
+        }
+        giver.join().unwrap();
+        canceller.join().unwrap();
+        end(task);
+        demand_free(lock);
+    });
+}
+
+/// The first is cancelled, summoned or not: the next comes in.
+#[test]
+fn overtaking_the_next_comes_in_whatever_the_first_has_met() {
+    check(|| {
+        let lock = lock();
+        assert!(take(lock, 1));
+        let (leaves, stays) = (Block::coroutine(2), Block::coroutine(1));
+        let leaving = Wanting::begin(leaves, lock, 2).expect("it is held");
+        let staying = Wanting::begin(stays, lock, 3).expect("it is held");
+        let giver = thread::spawn(move || give_up(lock, 1));
+        let canceller = thread::spawn(move || {
+            cancel(leaves);
+            release(leaves);
+        });
+        if leaving.park() {
+            give_up(lock, 2);
+        }
+        assert!(staying.park());
+        give_up(lock, 3);
+        giver.join().unwrap();
+        canceller.join().unwrap();
+        end(leaves);
+        end(stays);
+        demand_free(lock);
+    });
+}
+
+/// One who waits is passed sixteen times; then the lock is kept for it.
+#[test]
+fn overtaking_comes_to_an_end() {
+    check(|| {
+        let lock = lock();
+        assert!(take(lock, 1));
+        let task = Block::coroutine(1);
+        let waiting = Wanting::begin(task, lock, 2).expect("it is held");
+        for _ in 0..16 {
+            give_up(lock, 1);
+            assert!(!take(lock, 2), "its own thread does not pass it");
+            assert!(take(lock, 1));
+        }
+        give_up(lock, 1);
+        assert_eq!(lock.lock().holder(), Some(2), "kept");
+        assert!(!take(lock, 1));
+        assert!(waiting.park());
+        give_up(lock, 2);
+        end(task);
+        demand_free(lock);
+    });
+}
+
+/// One who came in vain waits in front of those who came later, and has been passed as often as before.
+#[test]
+fn overtaking_keeps_the_place_of_one_who_came_in_vain() {
+    check(|| {
+        let lock = lock();
+        assert!(take(lock, 1));
+        let (first, second) = (Block::coroutine(1), Block::coroutine(1));
+        let mut waiting = Wanting::begin(first, lock, 2).expect("it is held");
+        let behind = Wanting::begin(second, lock, 2).expect("it is held");
+        give_up(lock, 1);
+        assert!(take(lock, 1));
+        let helper = thread::spawn(move || {
+            for _ in 0..2 {
+                give_up(lock, 1);
+                if !take(lock, 1) {
+                    return;
+                }
+            }
+            give_up(lock, 1);
+        });
+        assert!(waiting.wait());
+        assert_eq!(lock.lock().holder(), Some(2));
+        waiting.node.free();
+        helper.join().unwrap();
+        give_up(lock, 2);
+        assert!(behind.park());
+        give_up(lock, 2);
+        end(first);
+        end(second);
+        demand_free(lock);
+    });
+}
