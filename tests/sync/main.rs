@@ -8,7 +8,7 @@
 //!   [`select_cancelling`]: cancelled at every moment; [`select_meeting`]: selects that meet, on many threads;
 //!   [`select_open`]: clauses that others write.
 //! - [`bounds`]: what may be sent and shared.
-//! - [`mutex`] and [`semaphore`]: turns, hand-over, cancellation in every state, threads.
+//! - [`mutex`], [`semaphore`] and [`rwlock`]: turns, hand-over, cancellation in every state, threads.
 //! - [`overtaking`]: who may go ahead of whom at a lock, between threads.
 
 mod bounds;
@@ -20,6 +20,7 @@ mod mutex;
 mod overtaking;
 mod produce;
 mod product;
+mod rwlock;
 mod select;
 mod select_cancelling;
 mod select_events;
