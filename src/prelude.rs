@@ -1,7 +1,7 @@
 //! What most programs use: `use switchback::prelude::*;`
 
 pub use crate::sync::{
-    Capacity, Mutex, Receiver, Semaphore, Sender, channel, select, select_unbiased,
+    Capacity, Mutex, Notify, Receiver, RwLock, Semaphore, Sender, channel, select, select_unbiased,
 };
 pub use crate::{
     Cancelled, CompletableDeferred, Continuation, CoroutineContext, CoroutineExceptionHandler,

@@ -32,9 +32,12 @@
 // - `permits` is what a mutex and a semaphore have in common.
 
 mod channel;
+mod condvar;
 mod guard;
 mod line;
 mod mutex;
+mod notices;
+mod notify;
 mod owned;
 mod owned_rw;
 mod park;
@@ -52,8 +55,10 @@ pub use channel::{
     Capacity, ChannelBuilder, Closed, ClosedForReceive, ClosedForSend, IntoIter, Iter, Receiver,
     SendError, Sender, TickerMode, TryRecvError, TrySendError, channel, ticker, ticker_with,
 };
+pub use condvar::Condvar;
 pub use guard::MutexGuard;
 pub use mutex::Mutex;
+pub use notify::Notify;
 pub use owned::{OwnedMutexGuard, OwnedPermit};
 pub use owned_rw::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use rw_guard::{RwLockReadGuard, RwLockWriteGuard};

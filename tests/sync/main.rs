@@ -10,6 +10,7 @@
 //! - [`bounds`]: what may be sent and shared.
 //! - [`mutex`], [`semaphore`] and [`rwlock`]: turns, hand-over, cancellation in every state, threads.
 //! - [`overtaking`]: who may go ahead of whom at a lock, between threads.
+//! - [`notices`]: condition variables and notices; [`meeting`]: barriers, and values that are made once.
 
 mod bounds;
 mod cancelling;
@@ -17,6 +18,7 @@ mod channel;
 mod conservation;
 mod ending;
 mod mutex;
+mod notices;
 mod overtaking;
 mod produce;
 mod product;
