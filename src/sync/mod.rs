@@ -31,6 +31,7 @@
 // - `select` waits at several of them at once; its header has the protocol.
 // - `permits` is what a mutex and a semaphore have in common.
 
+mod barrier;
 mod channel;
 mod condvar;
 mod guard;
@@ -38,6 +39,7 @@ mod line;
 mod mutex;
 mod notices;
 mod notify;
+mod once_cell;
 mod owned;
 mod owned_rw;
 mod park;
@@ -50,6 +52,7 @@ mod semaphore;
 mod turn;
 mod wait_list;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 
 pub use channel::{
     Capacity, ChannelBuilder, Closed, ClosedForReceive, ClosedForSend, IntoIter, Iter, Receiver,
@@ -59,6 +62,7 @@ pub use condvar::Condvar;
 pub use guard::MutexGuard;
 pub use mutex::Mutex;
 pub use notify::Notify;
+pub use once_cell::OnceCell;
 pub use owned::{OwnedMutexGuard, OwnedPermit};
 pub use owned_rw::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use rw_guard::{RwLockReadGuard, RwLockWriteGuard};

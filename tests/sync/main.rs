@@ -17,6 +17,7 @@ mod cancelling;
 mod channel;
 mod conservation;
 mod ending;
+mod meeting;
 mod mutex;
 mod notices;
 mod overtaking;
