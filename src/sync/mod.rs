@@ -32,6 +32,7 @@
 // - `permits` is what a mutex and a semaphore have in common.
 
 mod barrier;
+pub mod broadcast;
 mod channel;
 mod condvar;
 mod guard;
@@ -40,6 +41,7 @@ mod mutex;
 mod notices;
 mod notify;
 mod once_cell;
+pub mod oneshot;
 mod owned;
 mod owned_rw;
 mod park;
@@ -51,6 +53,7 @@ pub(crate) mod select;
 mod semaphore;
 mod turn;
 mod wait_list;
+pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 

@@ -11,6 +11,7 @@
 //! - [`mutex`], [`semaphore`] and [`rwlock`]: turns, hand-over, cancellation in every state, threads.
 //! - [`overtaking`]: who may go ahead of whom at a lock, between threads.
 //! - [`notices`]: condition variables and notices; [`meeting`]: barriers, and values that are made once.
+//! - [`special`]: the channels for one value, for everybody, for the latest; owned guards and permits.
 
 mod bounds;
 mod cancelling;
@@ -31,5 +32,6 @@ mod select_meeting;
 mod select_misuse;
 mod select_open;
 mod semaphore;
+mod special;
 mod support;
 mod threads;

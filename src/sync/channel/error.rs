@@ -163,7 +163,7 @@ impl<T> SendError<T> {
         }
     }
 
-    pub(super) fn closed(value: T, cause: Option<Error>) -> Self {
+    pub(in crate::sync) fn closed(value: T, cause: Option<Error>) -> Self {
         Self {
             value: Some(value),
             error: Closed::for_send(cause),
@@ -394,6 +394,10 @@ pub enum TryRecvError {
 }
 
 impl TryRecvError {
+    pub(in crate::sync) fn closed() -> Self {
+        Self::Closed(Closed { cause: None })
+    }
+
     /// Whether there was nothing yet.
     ///
     /// # Suspension
