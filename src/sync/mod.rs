@@ -1,7 +1,15 @@
-//! What coroutines and threads use to coordinate: locks, semaphores and channels that suspend.
+//! What coroutines and threads use to coordinate: locks, semaphores, notices and channels that suspend.
 //!
 //! Each works between coroutines, between plain threads, which park, and between the two. Whoever waits, waits in line
 //! (first come, first served), and what it waits for is handed to it: nobody is woken in vain.
+//!
+//! - One at a time: [`Mutex`]; many readers or one writer: [`RwLock`]; so many at a time: [`Semaphore`].
+//! - Wait until something is so: [`Condvar`] with a lock, [`Notify`] without, [`Barrier`] for each other, [`OnceCell`] for
+//!   what is made once.
+//! - Pass values on: [`channel()`](channel()); one value: [`oneshot`]; every value to everybody: [`broadcast`]; the latest:
+//!   [`watch`].
+//!
+//! A panic poisons none of them.
 //!
 //! # Examples
 //!
@@ -28,8 +36,9 @@
 //
 // - `wait_list` is the one list of those who wait; `park` leads from it to the suspension.
 // - `channel` has a protocol of its own over two such lists.
+// - `line` is a state with those who wait at it, which the others are made of. `turn`, `rw_turns`, `permits`, `notices` and
+//   `oneshot::core` are their protocols, where these are more than a few lines.
 // - `select` waits at several of them at once; its header has the protocol.
-// - `permits` is what a mutex and a semaphore have in common.
 
 mod barrier;
 pub mod broadcast;

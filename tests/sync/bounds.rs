@@ -3,8 +3,10 @@
 use std::cell::Cell;
 
 use switchback::sync::{
-    ChannelBuilder, Closed, IntoIter, Iter, Mutex, MutexGuard, Permit, Receiver, SelectWaker,
-    Semaphore, SendError, Sender, TryRecvError, TrySendError,
+    Barrier, ChannelBuilder, Closed, Condvar, IntoIter, Iter, Mutex, MutexGuard, Notify, OnceCell,
+    OwnedMutexGuard, OwnedPermit, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Permit, Receiver,
+    RwLock, RwLockReadGuard, RwLockWriteGuard, SelectWaker, Semaphore, SendError, Sender,
+    TryRecvError, TrySendError, broadcast, oneshot, watch,
 };
 
 fn send<T: Send>() {}
@@ -32,6 +34,34 @@ fn what_may_be_sent_and_shared_can_be() {
     sync::<Semaphore>();
     send::<Permit<'_>>();
     sync::<Permit<'_>>();
+    send::<OwnedMutexGuard<Movable>>();
+    sync::<OwnedMutexGuard<u8>>();
+    send::<OwnedPermit>();
+    sync::<OwnedPermit>();
+    send::<RwLock<Movable>>();
+    sync::<RwLock<u8>>();
+    sync::<RwLockReadGuard<'_, u8>>();
+    sync::<RwLockWriteGuard<'_, u8>>();
+    send::<OwnedRwLockReadGuard<u8>>();
+    sync::<OwnedRwLockReadGuard<u8>>();
+    send::<OwnedRwLockWriteGuard<u8>>();
+    sync::<OwnedRwLockWriteGuard<u8>>();
+    send::<OnceCell<Movable>>();
+    sync::<OnceCell<u8>>();
+    send::<Condvar>();
+    sync::<Condvar>();
+    send::<Notify>();
+    sync::<Notify>();
+    send::<Barrier>();
+    sync::<Barrier>();
+    // One value is moved; what everybody sees is shared.
+    send::<oneshot::Sender<Movable>>();
+    sync::<oneshot::Receiver<Movable>>();
+    send::<broadcast::Sender<u8>>();
+    sync::<broadcast::Receiver<u8>>();
+    send::<watch::Sender<u8>>();
+    sync::<watch::Receiver<u8>>();
+    send::<watch::Ref<u8>>();
     // A waker goes to whoever makes the event happen.
     send::<SelectWaker>();
     sync::<SelectWaker>();

@@ -4,6 +4,7 @@
 //! - [`threads`]: between threads and coroutines; [`conservation`]: everything at once, by seeds.
 //! - [`produce`]: coroutines with a channel, tickers.
 //! - [`product`]: every operation, cancelled at every moment.
+//! - [`moments`]: the same for the tools beside channel, mutex and semaphore.
 //! - [`select`] and [`select_events`]: which clause wins; [`select_misuse`]: panics and other bad manners;
 //!   [`select_cancelling`]: cancelled at every moment; [`select_meeting`]: selects that meet, on many threads;
 //!   [`select_open`]: clauses that others write.
@@ -19,6 +20,7 @@ mod channel;
 mod conservation;
 mod ending;
 mod meeting;
+mod moments;
 mod mutex;
 mod notices;
 mod overtaking;
