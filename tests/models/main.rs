@@ -12,6 +12,7 @@
 //! - [`joins`]: those who wait for a job.
 //! - [`turns`]: those who wait for a permit; [`overtaking`]: for a lock, between threads; [`pipes`]: at a channel;
 //!   [`selects`]: at several; [`orders`]: permits and channels, against a specification.
+//! - [`tools`]: locks with readers, notices, channels for one value.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
 //! ways to break the sources (`--cfg 'mutation="NAME"'`), each with the models that must notice.
@@ -52,9 +53,14 @@ mod task {
 #[path = "../../src/sync"]
 mod sync {
     pub(crate) mod line;
+    pub(crate) mod notices;
     pub(crate) mod permits;
+    pub(crate) mod rw_turns;
     pub(crate) mod turn;
     pub(crate) mod wait_list;
+    pub(crate) mod oneshot {
+        pub(crate) mod core;
+    }
     pub(crate) mod channel {
         pub(crate) mod core;
     }
@@ -75,6 +81,7 @@ mod specs {
 
 mod block;
 mod chooser;
+mod lines;
 mod waits;
 mod yard;
 
@@ -86,6 +93,7 @@ mod orders;
 mod overtaking;
 mod pipes;
 mod selects;
+mod tools;
 mod trees;
 mod turns;
 mod words;
