@@ -19,6 +19,7 @@ mod ctx;
 mod disp;
 mod exc;
 mod job;
+mod mtx;
 mod sel;
 mod streams;
 mod suite;
@@ -38,6 +39,7 @@ fn scenarios_leave_the_traces_of_kotlin() {
         cont::SCENARIOS,
         disp::SCENARIOS,
         chan::SCENARIOS,
+        mtx::SCENARIOS,
         app::SCENARIOS,
         sel::SCENARIOS,
     ];
