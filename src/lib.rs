@@ -29,7 +29,7 @@
 //!
 //! - Start: [`run_blocking`], [`coroutine_scope`], [`Scope::launch`], [`Scope::async_`].
 //! - Wait: [`delay`], [`Job::join`], [`Deferred::await_`], [`with_timeout`], [`net`].
-//! - Coordinate: [`sync`], with channels, locks and semaphores.
+//! - Coordinate: [`sync`], with channels of several kinds, locks, semaphores and notices.
 //! - Move: [`with_context`], [`Dispatchers`], [`CoroutineContext`].
 //! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
 //! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`].
