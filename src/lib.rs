@@ -34,6 +34,7 @@
 //! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
 //! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`].
 //!
+//! - Compute step by step: [`sequence()`], [`iterator()`].
 //! - Drive: [`EventLoop`], for programs that have a main loop already.
 //! - Test: [`testing::run_test`], on a virtual clock.
 //! - Coming from Kotlin: [the table of names and differences](coming_from_kotlin).
@@ -79,6 +80,8 @@ pub mod future;
 
 pub mod net;
 
+mod sequence;
+
 pub mod sync;
 
 pub mod testing;
@@ -117,6 +120,9 @@ pub use scope::suspend::{
     ensure_active, is_active, suspend_cancellable_coroutine, suspend_coroutine, yield_,
 };
 pub use scope::timeout::{with_timeout, with_timeout_or_none};
+pub use sequence::{
+    Sequence, SequenceIterator, SequenceResults, SequenceScope, iterator, sequence,
+};
 pub use task::report::set_message_hook;
 
 /// So many milliseconds, for the many places that want some.

@@ -157,6 +157,74 @@ fn no_memory_for_a_stack_is_a_failure_of_the_job() {
     );
 }
 
+fn endless_thought() -> switchback::Sequence<u64> {
+    sequence(|y| y.yield_(recurse(0))).stack_size(64 << 10)
+}
+
+fn overflow_in_a_sequence(name: &str, think: impl FnOnce()) {
+    if in_child(name) {
+        think();
+        unreachable!("a stack that overflows ends the process");
+    }
+    let output = in_a_child(name);
+    let text = text(&output);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{text}");
+    let who = "the block of a sequence made at tests/processes.rs:";
+    assert!(text.contains(who), "{text}");
+    assert!(
+        text.contains("has overflowed its stack of 64 KiB"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_overflow_in_a_sequence_names_it_on_a_thread_without_a_runtime() {
+    let name = "an_overflow_in_a_sequence_names_it_on_a_thread_without_a_runtime";
+    overflow_in_a_sequence(name, || {
+        let _ = endless_thought().iter().next();
+    });
+}
+
+#[test]
+fn an_overflow_in_a_sequence_names_it_and_not_the_coroutine() {
+    let name = "an_overflow_in_a_sequence_names_it_and_not_the_coroutine";
+    overflow_in_a_sequence(name, || {
+        let _ = run_blocking(|s| {
+            s.launch(|_| {
+                let outer = sequence(|y| y.yield_all(&endless_thought()));
+                outer.iter().for_each(drop);
+            })
+            .join()
+        });
+    });
+}
+
+#[test]
+fn no_memory_for_the_stack_of_a_sequence_is_its_failure() {
+    const NAME: &str = "no_memory_for_the_stack_of_a_sequence_is_its_failure";
+    if in_child(NAME) {
+        let one = sequence(|y| y.yield_(1));
+        assert_eq!(one.iter().count(), 1);
+        let limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: a plain system call on a value of ours.
+        let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+        assert_eq!(done, 0);
+        let large = one.clone().stack_size(512 << 20);
+        let mut results = large.iter().results();
+        println!("the answer: {}", results.next().unwrap().unwrap_err());
+        assert!(results.next().is_none());
+        assert_eq!(one.iter().count(), 1);
+        return;
+    }
+    let output = in_a_child(NAME);
+    assert!(output.status.success(), "{}", text(&output));
+    let answer = "the answer: no memory for a coroutine's stack";
+    assert!(text(&output).contains(answer), "{}", text(&output));
+}
+
 #[test]
 fn a_panic_in_a_coroutine_leaves_the_process_alone() {
     let failed = run_blocking(|_| {

@@ -108,6 +108,8 @@ impl Error {
     pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
         let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
             Some(Cow::Borrowed(*text))
+        } else if let Some(error) = payload.downcast_ref::<Error>() {
+            Some(Cow::Owned(error.to_string()))
         } else {
             payload.downcast_ref::<String>().cloned().map(Cow::Owned)
         };

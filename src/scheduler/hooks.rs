@@ -11,6 +11,8 @@ use crate::task::{Task, installed};
 
 /// Bit of the hooks of a stack: its coroutine belongs to a view that limits how many run.
 pub(crate) const HOOK_LIMITED: u8 = 2;
+/// Bit of the hooks of a stack: what runs on it is no task but a [guest](super::guest::Guest) of one.
+pub(crate) const HOOK_GUEST: u8 = 4;
 
 /// The view that a task belongs to, if it does. A handle of its own, since the task may end meanwhile.
 pub(crate) fn limited(task: &Task) -> Option<Dispatcher> {

@@ -4,6 +4,7 @@
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
 //! - [`running`] is how it starts and resumes them on stacks.
 //! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
+//! - [`guest`] has stacks for what runs inside a task and is none.
 //! - [`nested`] runs coroutines in place, inside the call that starts or resumes them.
 //! - [`single`] is a thread with an event loop of its own.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
@@ -12,6 +13,7 @@
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
 
 pub(crate) mod gate;
+pub(crate) mod guest;
 mod hooks;
 pub(crate) mod io;
 pub(crate) mod limit;

@@ -9,7 +9,8 @@ use crate::context::{Dispatcher, Elements};
 use crate::coroutine::{self, Header};
 use crate::error::Error;
 use crate::job::state::CANCELLING;
-use crate::scheduler::hooks::{self, HOOK_LIMITED};
+use crate::scheduler::guest;
+use crate::scheduler::hooks::{self, HOOK_GUEST, HOOK_LIMITED};
 use crate::scheduler::worker::Worker;
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
@@ -244,7 +245,15 @@ fn may_start(task: &Task) -> bool {
 /// Tells who overflowed. Runs in the signal handler: it reads memory and nothing else.
 pub(super) fn describe(top: *mut u8, message: &mut Message) {
     // SAFETY: a guard is hit by the coroutine that runs on the slot, and its header stands at the top.
-    let task = unsafe { &*coroutine::header_of(top) }.task().cast::<Task>();
+    let header = unsafe { &*coroutine::header_of(top) };
+    // SAFETY: it runs, so it has not been reclaimed.
+    if unsafe { coroutine::hooks(NonNull::from(header)) } & HOOK_GUEST != 0 {
+        // SAFETY: the bit says that a guest, which is alive while it runs, stands in place of the task.
+        guest::describe(unsafe { &*header.task().cast() }, message);
+        return;
+    }
+    let task = header.task().cast::<Task>();
+    message.push("coroutine ");
     // SAFETY: that coroutine is a live task.
     let Some(task) = (unsafe { task.as_ref() }) else {
         return;

@@ -9,7 +9,9 @@
 //! 5. The caller's job is the innermost again; the job completes; the panic goes on, or the outcome is returned.
 //!
 //! Where the frame could not wait, because the thread is panicking or because a frame of the runtime is below it, the job
-//! is born closed: a launch on it gives a cancelled job, so that there is nothing to wait for (R5, R6).
+//! is born closed: a launch on it gives a cancelled job, so that there is nothing to wait for (R5, R6). Below a frame of the
+//! runtime the frame counts as one more: so the block of a sequence cannot yield out of it, and its task's innermost job is
+//! always that of a frame which stands.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -45,15 +47,17 @@ pub(crate) struct Frame {
     outer: *const Task,
     /// Whether the context has brought elements that are installed on the thread.
     installed: bool,
+    /// Whether a frame of the runtime that must not suspend is below.
+    closed: bool,
 }
 
 impl Frame {
     /// Steps 1: makes the job and enters it.
     pub(crate) fn open(here: Here, plan: Plan) -> Self {
         let outer = here.task().current();
-        let cannot_wait = std::thread::panicking()
-            || current::is_closed()
-            || here.task().word.phase() != Phase::Running;
+        let closed = current::is_closed();
+        let cannot_wait =
+            std::thread::panicking() || closed || here.task().word.phase() != Phase::Running;
         let born = if cannot_wait { CLOSED } else { 0 };
         let job = allocate_bare(Task::new(Birth {
             kind: plan.kind | SCOPE | ANSWERS | STARTED | born,
@@ -81,12 +85,16 @@ impl Frame {
             }
         }
         here.task().set_current(&*job);
+        if closed {
+            current::enter_closed_scope();
+        }
         let installed = own_context && installed::enter(here.task(), &job);
         Self {
             here,
             job,
             outer,
             installed,
+            closed,
         }
     }
 
@@ -103,7 +111,7 @@ impl Frame {
         let guard = AbortUnlessWaited;
         // SAFETY: this function does not return before the children have ended.
         let ended = catch_unwind(AssertUnwindSafe(|| body(unsafe { Scope::of(self.job()) })));
-        let (value, panic) = match ended {
+        let (value, panic) = match verdict::thrown(ended) {
             Ok(Ok(value)) => (Some(value), None),
             Ok(Err(error)) => {
                 verdict::end_with_error(self.job(), error);
@@ -120,6 +128,9 @@ impl Frame {
         before_leaving();
         if self.installed {
             installed::exit(self.here.task());
+        }
+        if self.closed {
+            current::leave_closed_scope();
         }
         self.here.task().set_current(self.outer);
         std::mem::forget(guard);

@@ -106,7 +106,7 @@ where
         if installed {
             installed::exit(task);
         }
-        match ended {
+        match verdict::thrown(ended) {
             Ok(Ok(value)) => {
                 if task.state().has(DEFERRED) {
                     // SAFETY: the block's result is a `T`; stored once.

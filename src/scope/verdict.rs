@@ -1,8 +1,14 @@
 //! What the end of a body means for its job: success, cancellation, or failure.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::job::state::CANCELLING;
 use crate::task::{IO_CANCELLED, Task, cancel, current, report};
+
+/// How a body ended, where an error that was thrown counts as one that was returned: it comes from a place that can
+/// return none, as an iterator's `next`.
+pub(crate) fn thrown<T>(ended: std::thread::Result<Result<T>>) -> std::thread::Result<Result<T>> {
+    ended.or_else(|payload| payload.downcast::<Error>().map(|error| Err(*error)))
+}
 
 /// A body that ended with an error.
 pub(crate) fn end_with_error(job: &Task, error: Error) {

@@ -18,7 +18,7 @@ use super::size::StackSize;
 pub(crate) use super::alt_stack::AltStack;
 pub(crate) use super::message::Message;
 
-/// Writes the name of the coroutine on the stack with this top. Runs in a signal handler: it only reads memory, and
+/// Writes what runs on the stack with this top, by its name. Runs in a signal handler: it only reads memory, and
 /// neither locks nor allocates.
 pub(crate) type Describe = fn(top: *mut u8, out: &mut Message);
 
@@ -89,7 +89,7 @@ fn overflowed(address: usize, stack_pointer: Option<usize>) -> Option<(*mut u8, 
 fn tell(describe: Describe, top: *mut u8, size: StackSize) {
     // Three texts, so that a long name does not crowd out what follows it.
     let mut message = Message::new();
-    message.push("\nswitchback: coroutine ");
+    message.push("\nswitchback: ");
     message.write_to_stderr();
 
     let mut message = Message::new();
@@ -99,7 +99,7 @@ fn tell(describe: Describe, top: *mut u8, size: StackSize) {
     let mut message = Message::new();
     message.push(" has overflowed its stack of ");
     message.push_number((size.bytes() >> 10) as u64);
-    message.push(" KiB\nswitchback: `builder().stack_size(..)` gives it a larger one\n");
+    message.push(" KiB\nswitchback: `builder().stack_size(..)` gives a coroutine a larger one, `stack_size(..)` a sequence\n");
     message.write_to_stderr();
 }
 

@@ -47,12 +47,58 @@ pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) {
     let _ = HOME.try_with(|cell| cell.set(home));
 }
 
+/// Bit of the count of closed frames: one of them is the block of a sequence.
+const IN_BLOCK: u32 = 1 << 31;
+
 /// Whether a frame of the runtime that must not suspend is on this thread's stack.
 #[inline(never)]
 pub(crate) fn is_closed() -> bool {
+    closed_frames() > 0
+}
+
+/// Whether the block of a sequence is one of the frames that must not suspend.
+#[inline(never)]
+pub(crate) fn is_in_block() -> bool {
+    closed_frames() & IN_BLOCK != 0
+}
+
+/// How many frames that must not suspend are on this thread's stack, as a number that is only compared.
+#[inline(never)]
+pub(crate) fn closed_frames() -> u32 {
+    CLOSED_FRAMES.try_with(Cell::get).unwrap_or(0)
+}
+
+/// The count of closed frames in the block of a sequence that was entered at this count.
+#[inline(always)]
+pub(crate) fn count_in_block(before: u32) -> u32 {
+    before.wrapping_add(1) | IN_BLOCK
+}
+
+/// Enters the block of a sequence, which runs on a stack of its own inside the present task: until it is left, nothing on
+/// this thread suspends. Returns the count of closed frames before.
+#[inline(never)]
+pub(crate) fn enter_block() -> u32 {
     CLOSED_FRAMES
-        .try_with(|count| count.get() > 0)
-        .unwrap_or(false)
+        .try_with(|count| count.replace(count_in_block(count.get())))
+        .unwrap_or(0)
+}
+
+/// Sets the count to what it was before the block of a sequence was entered, or to what it is in there. Returns what it was.
+#[inline(never)]
+pub(crate) fn swap_closed_frames(count: u32) -> u32 {
+    CLOSED_FRAMES
+        .try_with(|cell| cell.replace(count))
+        .unwrap_or(0)
+}
+
+/// Counts a frame of a scope that was opened where nothing suspends.
+pub(crate) fn enter_closed_scope() {
+    add_closed(1);
+}
+
+/// The end of what [`enter_closed_scope`] began.
+pub(crate) fn leave_closed_scope() {
+    add_closed(-1);
 }
 
 #[inline(never)]

@@ -226,6 +226,12 @@ pub(crate) fn refuse_in_closed_frames() -> Result<()> {
 
 #[cold]
 fn refuse_in_runtime() -> Result<()> {
+    if current::is_in_block() {
+        return Err(Error::msg(
+            "a suspending call that must wait was made in the block of a sequence, which can only yield to whoever asks \
+             for its elements; a producer that waits is a coroutine with a channel (`produce`)",
+        ));
+    }
     Err(Error::msg(
         "a suspending call that must wait was made in a completion or cancellation handler, in a destructor run by the \
          runtime, in a clause of a select, or in a state machine",

@@ -21,6 +21,7 @@ mod exc;
 mod job;
 mod mtx;
 mod sel;
+mod seq;
 mod streams;
 mod suite;
 mod sup;
@@ -40,6 +41,7 @@ fn scenarios_leave_the_traces_of_kotlin() {
         disp::SCENARIOS,
         chan::SCENARIOS,
         mtx::SCENARIOS,
+        seq::SCENARIOS,
         app::SCENARIOS,
         sel::SCENARIOS,
     ];

@@ -8,6 +8,7 @@ const TELLING: &[&str] = &[
     "continuation",
     "dispatchers",
     "scope",
+    "sequence",
     "sync",
     "net",
     "machine",

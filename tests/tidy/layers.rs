@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["scheduler"],
     &["dispatchers"],
     &["scope"],
-    &["sync", "net", "machine", "future"],
+    &["sync", "net", "machine", "future", "sequence"],
     &["flow", "testing", "debug"],
 ];
 

@@ -16,6 +16,7 @@ const UNSAFE_MODULES: &[&str] = &[
     "driver",
     "scheduler",
     "scope",
+    "sequence",
     "sync",
 ];
 

@@ -21,7 +21,7 @@ fn child(test: &str, role: &str) -> (Output, String) {
 
 /// Names a stack by what the test wrote right under its top.
 fn describe(top: *mut u8, out: &mut Message) {
-    out.push("child#");
+    out.push("coroutine child#");
     // SAFETY: the tests write a number there before they step on the stack, and nothing over it.
     out.push_number(unsafe { top.sub(8).cast::<u64>().read() });
 }
