@@ -89,8 +89,8 @@ impl Generation {
         Self(raw)
     }
 
-    /// No suspension either, and no name that [`Word::next`] ever gives: a node keeps it that was claimed by a resumer.
-    pub(crate) const CLAIMED: Self = Self(1);
+    /// No suspension either, and a name that is 2^60 suspensions away: a node keeps it that was claimed by a resumer.
+    pub(crate) const CLAIMED: Self = Self(!PHASE_MASK);
 }
 
 /// What an owner learns when it looks at its word after it was switched in again, or before it would switch out.
