@@ -1,9 +1,11 @@
 //! Clauses about jobs, times, locks and permits.
 
 use std::cell::Cell;
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+use switchback::future::block_on;
 use switchback::prelude::*;
 use switchback::testing::{current_time, run_test};
 
@@ -28,6 +30,9 @@ fn an_awaited_value_is_moved_out_once_and_only_by_the_winner() {
         assert!(fast.get_completed().unwrap().is_err());
         assert!(select(|s| s.on_await(&mut fast, Ok)).is_err());
         assert!(fast.await_ref().is_err());
+        let mut other = s.async_(|_| Ok(1));
+        assert_eq!(select(|s| s.on_await(&mut other, Ok))?, 1);
+        assert!(block_on(other.into_future())?.is_err());
         assert!(fast.await_().unwrap_err().to_string().contains("select"));
         assert_eq!(slow.await_ref()?, "slow");
         assert_eq!(slow.await_()?, "slow");
