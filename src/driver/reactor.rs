@@ -30,21 +30,39 @@ pub(crate) enum Direction {
 }
 
 /// What other threads may touch of a reactor.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     /// The registrations whose owners were dropped on other threads.
     retired: Mutex<Vec<usize>>,
     has_retired: AtomicBool,
+    /// Set under the lock of `retired`, before `epoll` is closed.
     dead: AtomicBool,
+    epoll: RawFd,
 }
 
 impl Shared {
-    /// Any thread: a registration is not needed any more.
-    pub(crate) fn retire(&self, key: usize) {
-        self.retired
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(key);
+    fn new(epoll: RawFd) -> Self {
+        Self {
+            retired: Mutex::new(Vec::new()),
+            has_retired: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
+            epoll,
+        }
+    }
+
+    /// Any thread: a registration is not needed any more. The descriptor is still open, and may stay so: it may have been
+    /// borrowed, or be given back to `std`. So the kernel is told, or the number could not be registered here again.
+    pub(crate) fn retire(&self, key: usize, fd: RawFd) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_dead() {
+            return;
+        }
+        // SAFETY: a system call without memory of ours; under the lock a reactor that is not dead has its epoll open. An
+        // error means that the kernel has forgotten the descriptor already.
+        unsafe {
+            libc::epoll_ctl(self.epoll, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut());
+        }
+        retired.push(key);
         self.has_retired.store(true, Ordering::Release);
     }
 
@@ -115,11 +133,12 @@ impl Reactor {
             }
             None => false,
         };
+        let shared = Arc::new(Shared::new(poll.as_raw_fd()));
         Ok(Self {
             poll,
             events: Events::with_capacity(256),
             entries: Slab::new(),
-            shared: Arc::new(Shared::default()),
+            shared,
             waiting: 0,
             can_be_woken,
         })
@@ -272,6 +291,7 @@ impl Reactor {
 
 impl Drop for Reactor {
     fn drop(&mut self) {
+        let _retired = self.shared.retired.lock();
         self.shared.dead.store(true, Ordering::Release);
     }
 }

@@ -160,7 +160,7 @@ impl Source {
                 Some(reactor) if Arc::ptr_eq(&shared, reactor.shared()) => {
                     reactor.deregister(key, fd)
                 }
-                _ => shared.retire(key),
+                _ => shared.retire(key, fd),
             }
         }
     }

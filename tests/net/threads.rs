@@ -148,6 +148,27 @@ fn a_stream_is_dropped_on_another_thread_than_the_one_that_registered_it() {
     }
 }
 
+/// The descriptor stays open and keeps its number, while its first registration was let go by another thread.
+#[test]
+fn a_stream_given_back_on_another_thread_can_be_registered_again() {
+    let _watchdog = Watchdog::new();
+    let (mut one, two) = pair();
+    run_blocking(|_| {
+        let mut two = two.into_std()?;
+        for _ in 0..3 {
+            let stream = TcpStream::from_std(two)?;
+            coroutine_scope(|s| {
+                s.launch(|_| Ok((&stream).read_exact(&mut [0])?));
+                yield_()?;
+                Ok(one.write_all(b"x")?)
+            })?;
+            two = thread::spawn(|| stream.into_std()).join().unwrap()?;
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn an_edge_of_a_closed_socket_is_not_taken_for_one_of_its_successor() {
     let name = "threads::an_edge_of_a_closed_socket_is_not_taken_for_one_of_its_successor";
