@@ -1,12 +1,17 @@
 //! A timer that wakes the frame in which it stands, and one that calls a function.
 
+use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::driver::Driver;
 use crate::driver::wheel::TimerNode;
+use crate::error::Result;
 use crate::task::home::Home;
+use crate::task::label::Label;
 use crate::task::queue::Queue;
+use crate::task::wait::{Here, refuse_in_closed_frames};
 use crate::task::waiter::{self, Waiter};
+use crate::task::word::Woken;
 
 /// A waiter with a deadline. It stands in the frame that waits; the thread's own wheel holds it, so no lock is needed.
 #[repr(C)]
@@ -44,6 +49,32 @@ impl Timer {
             // SAFETY: linked, and into this home's wheel, since a frame never changes thread.
             unsafe { Driver::of(home).wheel.borrow_mut().remove(node) };
         }
+    }
+}
+
+/// Waits until a moment of the thread's clock. The caller has met a cancellation that came before.
+#[track_caller]
+pub(crate) fn wait_until(
+    here: &Here,
+    deadline: u64,
+    label: &'static Label,
+    place: &'static Location<'static>,
+) -> Result<()> {
+    refuse_in_closed_frames()?;
+    let generation = here.prepare()?;
+    let home = here.home();
+    let timer = Timer::new(Waiter::new(here.task()));
+    timer.waiter.arm(generation);
+    here.mark(label, place);
+    // SAFETY: the timer stands in this frame until it has fired or was cancelled.
+    unsafe { timer.set(home, deadline) };
+    here.publish(generation, true);
+    let woken = here.park(generation, true, || timer.cancel(home));
+    // Cancellation wins until the moment of resumption.
+    if woken == Woken::Value && !here.is_cancelled() {
+        Ok(())
+    } else {
+        Err(here.cancelled())
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod clock;
 pub(crate) mod connect;
 pub(crate) mod delay;
+pub(crate) mod descriptor;
 pub(crate) mod reactor;
 pub(crate) mod source;
 pub(crate) mod wheel;

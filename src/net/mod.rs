@@ -2,7 +2,8 @@
 //!
 //! A call that must wait suspends its coroutine, and the thread goes on with others; on a plain thread it parks the thread.
 //! A socket belongs to no thread: it may be used from any, by several at once, and on a loop that began after the one in
-//! which it was made had ended.
+//! which it was made had ended. [`TcpListener`] and [`TcpStream`] speak over the net, [`UdpSocket`] in datagrams;
+//! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] inside the machine.
 //!
 //! # Cancellation
 //!
@@ -42,10 +43,20 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod patience;
 mod resolve;
-mod socket;
+pub(crate) mod socket;
 mod tcp_listener;
 mod tcp_stream;
+mod udp_options;
+mod udp_socket;
+mod unix_datagram;
+mod unix_listener;
+mod unix_stream;
 
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
+pub use udp_socket::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixIncoming, UnixListener};
+pub use unix_stream::UnixStream;

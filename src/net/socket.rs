@@ -15,7 +15,7 @@ use crate::task::wait::Here;
 
 /// A socket of `std`'s in nonblocking mode, and its registrations.
 #[derive(Debug)]
-pub(super) struct Socket<T: AsRawFd> {
+pub(crate) struct Socket<T: AsRawFd> {
     /// `None` only while it is dropped or taken apart.
     inner: Option<T>,
     source: Source,
@@ -23,19 +23,19 @@ pub(super) struct Socket<T: AsRawFd> {
 
 impl<T: AsRawFd> Socket<T> {
     /// Takes over a socket that is in nonblocking mode.
-    pub(super) fn new(inner: T) -> Self {
+    pub(crate) fn new(inner: T) -> Self {
         Self {
             inner: Some(inner),
             source: Source::default(),
         }
     }
 
-    pub(super) fn get(&self) -> &T {
+    pub(crate) fn get(&self) -> &T {
         self.inner.as_ref().expect("only an owner takes it out")
     }
 
     /// Gives the socket back, registered nowhere.
-    pub(super) fn into_inner(mut self) -> T {
+    pub(crate) fn into_inner(mut self) -> T {
         self.forget();
         self.inner.take().expect("only an owner takes it out")
     }
@@ -48,7 +48,7 @@ impl<T: AsRawFd> Socket<T> {
 
     /// Calls `operation` until it need not wait. Before each wait, and before the first call, a cancellation is met.
     #[inline]
-    pub(super) fn run<R>(
+    pub(crate) fn run<R>(
         &self,
         direction: Direction,
         label: &'static Label,
@@ -77,7 +77,7 @@ impl<T: AsRawFd> Socket<T> {
     }
 
     /// Waits for readiness. The error is still ours: who gives it to a user as an `io::Error` [`report`]s it.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         here: &Here,
         direction: Direction,
@@ -91,7 +91,7 @@ impl<T: AsRawFd> Socket<T> {
 
     /// Notes that a call has moved less than it could have, so that the next one would be told to wait.
     #[inline]
-    pub(super) fn drained(&self, direction: Direction) {
+    pub(crate) fn drained(&self, direction: Direction) {
         if let Some(here) = thread::here_if_settled() {
             self.source.drained(&here, direction);
         }
@@ -107,7 +107,7 @@ impl<T: AsRawFd> Drop for Socket<T> {
 /// An error on its way out through `io::Error`; a cancellation leaves a mark on the coroutine, since a library in between
 /// may make another error of it.
 #[cold]
-pub(super) fn report(here: &Here, error: Error) -> io::Error {
+pub(crate) fn report(here: &Here, error: Error) -> io::Error {
     if error.is_cancelled() {
         let flags = &here.task().flags;
         flags.set(flags.get() | IO_CANCELLED);
@@ -116,7 +116,7 @@ pub(super) fn report(here: &Here, error: Error) -> io::Error {
 }
 
 /// Meets a cancellation before a call that is made of several.
-pub(super) fn check() -> io::Result<()> {
+pub(crate) fn check() -> io::Result<()> {
     match thread::here_if_settled() {
         Some(here) => here.check().map_err(|error| report(&here, error)),
         None => Ok(()),

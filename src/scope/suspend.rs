@@ -8,7 +8,7 @@ use crate::continuation::{self, Continuation};
 use crate::coroutine;
 use crate::driver::Driver;
 use crate::driver::clock::deadline_after;
-use crate::driver::delay::Timer;
+use crate::driver::delay::wait_until;
 use crate::error::Result;
 use crate::job::state::COROUTINE;
 use crate::scheduler::thread;
@@ -16,8 +16,6 @@ use crate::scope::body::Outcome;
 use crate::scope::job::Job;
 use crate::task::label::Label;
 use crate::task::wait::refuse_in_closed_frames;
-use crate::task::waiter::Waiter;
-use crate::task::word::Woken;
 use crate::task::{Task, TaskRef, current};
 
 static DELAY: Label = Label("delay");
@@ -59,23 +57,8 @@ pub fn delay(time: Duration) -> Result<()> {
     if time.is_zero() {
         return Ok(());
     }
-    refuse_in_closed_frames()?;
-    let generation = here.prepare()?;
-    let home = here.home();
-    let timer = Timer::new(Waiter::new(here.task()));
-    timer.waiter.arm(generation);
-    here.mark(&DELAY, Location::caller());
-    let deadline = deadline_after(Driver::of(home).clock.now(), time);
-    // SAFETY: the timer stands in this frame until it has fired or was cancelled.
-    unsafe { timer.set(home, deadline) };
-    here.publish(generation, true);
-    let woken = here.park(generation, true, || timer.cancel(home));
-    // Cancellation wins until the moment of resumption.
-    if woken == Woken::Value && !here.is_cancelled() {
-        Ok(())
-    } else {
-        Err(here.cancelled())
-    }
+    let deadline = deadline_after(Driver::of(here.home()).clock.now(), time);
+    wait_until(&here, deadline, &DELAY, Location::caller())
 }
 
 /// Waits until the coroutine is cancelled.

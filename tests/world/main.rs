@@ -1,0 +1,28 @@
+//! Waiting for the world: sockets of all kinds, pipes, any descriptor, signals, child processes, ticks.
+
+#[path = "../net/watchdog.rs"]
+mod watchdog;
+
+mod datagrams;
+mod unix;
+
+/// A path for a socket that nobody else uses.
+struct Place(std::path::PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("switchback-world-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
