@@ -80,6 +80,8 @@ pub mod future;
 
 pub mod net;
 
+pub mod io;
+
 mod sequence;
 
 pub mod sync;

@@ -11,6 +11,7 @@ const TELLING: &[&str] = &[
     "sequence",
     "sync",
     "net",
+    "io",
     "machine",
     "testing",
 ];

@@ -15,7 +15,9 @@ const LAYERS: &[&[&str]] = &[
     &["scheduler"],
     &["dispatchers"],
     &["scope"],
-    &["sync", "net", "machine", "future", "sequence"],
+    &[
+        "sync", "net", "io", "signal", "process", "time", "machine", "future", "sequence",
+    ],
     &["flow", "testing", "debug"],
 ];
 

@@ -1,10 +1,27 @@
 //! Waiting for the world: sockets of all kinds, pipes, any descriptor, signals, child processes, ticks.
 
+#[path = "../net/child.rs"]
+mod child;
 #[path = "../net/watchdog.rs"]
 mod watchdog;
 
 mod datagrams;
+mod input;
+mod pipes;
 mod unix;
+mod watched;
+
+use std::error::Error as _;
+use std::io::ErrorKind;
+
+use switchback::prelude::*;
+
+fn is_cancellation(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::Other
+        && error
+            .source()
+            .is_some_and(|source| source.is::<Cancelled>())
+}
 
 /// A path for a socket that nobody else uses.
 struct Place(std::path::PathBuf);
