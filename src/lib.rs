@@ -82,6 +82,8 @@ pub mod net;
 
 pub mod io;
 
+pub mod signal;
+
 mod sequence;
 
 pub mod sync;

@@ -9,6 +9,7 @@ pub(crate) mod connect;
 pub(crate) mod delay;
 pub(crate) mod descriptor;
 pub(crate) mod reactor;
+pub(crate) mod signals;
 pub(crate) mod source;
 pub(crate) mod wheel;
 

@@ -12,6 +12,7 @@ const TELLING: &[&str] = &[
     "sync",
     "net",
     "io",
+    "signal",
     "machine",
     "testing",
 ];
