@@ -84,6 +84,8 @@ pub mod io;
 
 pub mod signal;
 
+pub mod process;
+
 mod sequence;
 
 pub mod sync;

@@ -13,6 +13,7 @@ const TELLING: &[&str] = &[
     "net",
     "io",
     "signal",
+    "process",
     "machine",
     "testing",
 ];

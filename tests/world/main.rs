@@ -8,6 +8,7 @@ mod watchdog;
 mod datagrams;
 mod input;
 mod pipes;
+mod processes;
 mod signals;
 mod unix;
 mod watched;
