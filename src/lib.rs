@@ -86,6 +86,8 @@ pub mod signal;
 
 pub mod process;
 
+pub mod time;
+
 mod sequence;
 
 pub mod sync;

@@ -14,6 +14,7 @@ const TELLING: &[&str] = &[
     "io",
     "signal",
     "process",
+    "time",
     "machine",
     "testing",
 ];

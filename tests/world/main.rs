@@ -10,6 +10,7 @@ mod input;
 mod pipes;
 mod processes;
 mod signals;
+mod ticks;
 mod unix;
 mod watched;
 

@@ -26,7 +26,8 @@ pub enum TickerMode {
 /// dispatcher.
 ///
 /// One tick waits at most: who comes late finds one, and not all that were missed. It ends when its receiver is dropped
-/// or cancelled.
+/// or cancelled. Where one coroutine waits for ticks and nothing else needs them as a channel,
+/// [`time::interval`](crate::time::interval) does without a coroutine behind it.
 ///
 /// # Suspension
 ///
