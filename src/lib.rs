@@ -28,7 +28,8 @@
 //! # Where to look
 //!
 //! - Start: [`run_blocking`], [`coroutine_scope`], [`Scope::launch`], [`Scope::async_`].
-//! - Wait: [`delay`], [`Job::join`], [`Deferred::await_`], [`with_timeout`], [`net`].
+//! - Wait: [`delay`], [`Job::join`], [`Deferred::await_`], [`with_timeout`].
+//! - Talk to the world: [`net`], [`io`], [`process`], [`signal`], [`time`].
 //! - Coordinate: [`sync`], with channels of several kinds, locks, semaphores and notices.
 //! - Move: [`with_context`], [`Dispatchers`], [`CoroutineContext`].
 //! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
@@ -82,9 +83,9 @@ pub mod net;
 
 pub mod io;
 
-pub mod signal;
-
 pub mod process;
+
+pub mod signal;
 
 pub mod time;
 

@@ -5,7 +5,9 @@ mod child;
 #[path = "../net/watchdog.rs"]
 mod watchdog;
 
+mod cancelling;
 mod datagrams;
+mod descriptors;
 mod input;
 mod pipes;
 mod processes;
@@ -24,6 +26,11 @@ fn is_cancellation(error: &std::io::Error) -> bool {
         && error
             .source()
             .is_some_and(|source| source.is::<Cancelled>())
+}
+
+/// How many descriptors this process has.
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 /// A path for a socket that nobody else uses.
