@@ -2,7 +2,7 @@
 //!
 //! Each thread that suspends has a [`Driver`]: a clock, a wheel of timers, and, once a socket has had to wait on a loop or
 //! a worker, a reactor. All of it is touched by its own thread only. A plain thread without a loop has no reactor: it waits for its
-//! one descriptor in `poll(2)`.
+//! descriptors in `poll(2)`.
 
 pub(crate) mod clock;
 pub(crate) mod connect;
@@ -12,16 +12,18 @@ pub(crate) mod pidfd;
 pub(crate) mod reactor;
 pub(crate) mod signals;
 pub(crate) mod source;
+pub(crate) mod watch;
 pub(crate) mod wheel;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::task::home::Home;
-use crate::task::waiter::Waiter;
+use crate::task::queue::Queue;
+use crate::task::waiter::{self, Waiter};
 use clock::Clock;
-use reactor::Reactor;
+use reactor::{Direction, Reactor};
 use wheel::Wheel;
 
 /// The time and the readiness of one thread.
@@ -31,10 +33,12 @@ pub(crate) struct Driver {
     wheel: RefCell<Wheel>,
     reactor: RefCell<Option<Reactor>>,
     /// What a plain thread waits for.
-    watched: Cell<Option<Watched>>,
+    watched: RefCell<Vec<Watched>>,
+    /// The system's table of that, kept for its memory.
+    polled: RefCell<Vec<libc::pollfd>>,
 }
 
-/// A descriptor in a plain thread's `poll(2)`.
+/// A descriptor in a plain thread's `poll(2)`. It stays there until its owner takes it out.
 #[derive(Clone, Copy, Debug)]
 struct Watched {
     fd: RawFd,
@@ -60,7 +64,8 @@ impl Driver {
             clock,
             wheel: RefCell::new(Wheel::new(now)),
             reactor: RefCell::new(None),
-            watched: Cell::new(None),
+            watched: RefCell::default(),
+            polled: RefCell::default(),
         }
     }
 
@@ -136,7 +141,7 @@ impl Driver {
             (a, b) => a.or(b),
         };
         // A plain thread may have a reactor from a loop that it ran before, but what it waits for now is not in there.
-        if self.watched.get().is_none()
+        if self.watched.borrow().is_empty()
             && let Some(reactor) = &mut *self.reactor.borrow_mut()
         {
             reactor.poll(home, Sleep::Until(until));
@@ -145,42 +150,56 @@ impl Driver {
         self.sleep_in_poll(home, until);
     }
 
+    /// A plain thread waits for a descriptor too, until [`Driver::unwatch`].
+    fn watch(&self, fd: RawFd, direction: Direction, waiter: *const Waiter) {
+        let events = match direction {
+            Direction::Read => libc::POLLIN | libc::POLLRDHUP,
+            Direction::Write => libc::POLLOUT,
+        };
+        self.watched
+            .borrow_mut()
+            .push(Watched { fd, events, waiter });
+    }
+
+    fn unwatch(&self, waiter: *const Waiter) {
+        self.watched
+            .borrow_mut()
+            .retain(|watched| !std::ptr::eq(watched.waiter, waiter));
+    }
+
     fn sleep_in_poll(&self, home: &'static Home, until: Option<u64>) {
-        let watched = self.watched.get();
-        let mut fds = [libc::pollfd {
-            fd: -1,
+        let mut polled = self.polled.borrow_mut();
+        polled.clear();
+        let event = home.event();
+        polled.push(libc::pollfd {
+            fd: event.unwrap_or(-1),
             events: libc::POLLIN,
             revents: 0,
-        }; 2];
-        let event = home.event();
-        fds[0].fd = event.unwrap_or(-1);
-        if let Some(watched) = watched {
-            fds[1] = libc::pollfd {
-                fd: watched.fd,
-                events: watched.events,
-                revents: 0,
-            };
-        }
+        });
+        polled.extend(self.watched.borrow().iter().map(|watched| libc::pollfd {
+            fd: watched.fd,
+            events: watched.events,
+            revents: 0,
+        }));
         // Without an eventfd nobody can wake us: sleep in turns short enough to be hardly noticed.
         let longest = if event.is_some() {
             None
         } else {
             Some(1_000_000)
         };
-        wait_for(&mut fds, timeout(until, longest));
-        if fds[0].revents != 0 {
+        wait_for(&mut polled, timeout(until, longest));
+        if polled[0].revents != 0 {
             home.silence();
         }
-        if fds[1].revents != 0
-            && let Some(watched) = watched
-        {
-            let chain = crate::task::queue::Queue::new();
-            // SAFETY: this very thread waits, so the node stands in its frame; it is in no other list.
-            if unsafe { Waiter::claim(watched.waiter, &chain) } {
-                crate::task::waiter::hand_back(&chain);
+        let chain = Queue::new();
+        for (fd, watched) in polled[1..].iter().zip(&*self.watched.borrow()) {
+            if fd.revents != 0 {
+                // SAFETY: this very thread waits, so the node stands in its frame; it is in no other list.
+                unsafe { Waiter::claim(watched.waiter, &chain) };
             }
-            self.watched.set(None);
         }
+        drop(polled);
+        waiter::hand_back(&chain);
     }
 }
 

@@ -177,6 +177,11 @@ impl Reactor {
         !side.ready && !side.closed
     }
 
+    /// Whether an edge has come since the flag was cleared.
+    pub(crate) fn has_edge(&mut self, key: usize, direction: Direction) -> bool {
+        self.entries[key].side(direction).ready
+    }
+
     /// Notes that a system call was told to wait, or has taken all there was.
     pub(crate) fn clear(&mut self, key: usize, direction: Direction) {
         self.entries[key].side(direction).ready = false;

@@ -9,8 +9,8 @@ use std::os::fd::RawFd;
 use std::panic::Location;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::driver::Driver;
 use crate::driver::reactor::{Direction, Reactor, Shared};
-use crate::driver::{Driver, Watched};
 use crate::error::Error;
 use crate::task::label::Label;
 use crate::task::wait::{Here, refuse_in_closed_frames};
@@ -27,7 +27,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn find(&self, reactor: &Reactor) -> Option<usize> {
+    pub(super) fn find(&self, reactor: &Reactor) -> Option<usize> {
         match self.first.get() {
             None => None,
             Some((shared, key)) if Arc::ptr_eq(shared, reactor.shared()) => Some(*key),
@@ -41,7 +41,7 @@ impl Source {
         }
     }
 
-    fn find_or_register(&self, reactor: &mut Reactor, fd: RawFd) -> io::Result<usize> {
+    pub(super) fn find_or_register(&self, reactor: &mut Reactor, fd: RawFd) -> io::Result<usize> {
         if let Some(key) = self.find(reactor) {
             return Ok(key);
         }
@@ -94,18 +94,10 @@ impl Source {
         here.mark(label, place);
         if here.home().local.loops.get() == 0 {
             waiter.arm(generation);
-            let events = match direction {
-                Direction::Read => libc::POLLIN | libc::POLLRDHUP,
-                Direction::Write => libc::POLLOUT,
-            };
-            driver.watched.set(Some(Watched {
-                fd,
-                events,
-                waiter: &raw const waiter,
-            }));
+            driver.watch(fd, direction, &raw const waiter);
             here.publish(generation, true);
             let woken = here.park(generation, true, || ());
-            driver.watched.set(None);
+            driver.unwatch(&raw const waiter);
             return if woken == Woken::Value {
                 Ok(())
             } else {

@@ -2,6 +2,8 @@
 //!
 //! A call that must wait suspends its coroutine; on a plain thread it parks the thread. As sockets, these belong to no
 //! thread, and a cancellation is told as [`net`](crate::net#cancellation) tells it.
+//! [`Select::on_readable`](crate::sync::Select::on_readable) and [`on_writable`](crate::sync::Select::on_writable) wait for one
+//! of them or for something else.
 //!
 //! # Examples
 //!

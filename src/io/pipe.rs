@@ -7,6 +7,7 @@ use std::panic::Location;
 
 use crate::driver::descriptor;
 use crate::driver::reactor::Direction;
+use crate::net::select::sealed;
 use crate::net::socket::{self, Socket};
 use crate::task::label::Label;
 
@@ -105,6 +106,12 @@ macro_rules! common {
                 Ok(Self {
                     socket: Socket::new(self.socket.get().try_clone()?),
                 })
+            }
+        }
+
+        impl sealed::Selectable for $end {
+            fn waits_in(&self) -> io::Result<sealed::WaitsIn<'_>> {
+                Ok(sealed::WaitsIn(Some(&self.socket)))
             }
         }
 

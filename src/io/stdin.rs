@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use crate::dispatchers::Dispatchers;
 use crate::driver::descriptor;
 use crate::driver::reactor::Direction;
+use crate::net::select::sealed;
 use crate::net::socket::{self, Socket};
 use crate::scheduler::thread;
 use crate::scope::hop::with_context;
@@ -134,6 +135,13 @@ impl Read for Stdin {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self).read(buffer)
+    }
+}
+
+impl sealed::Selectable for Stdin {
+    fn waits_in(&self) -> io::Result<sealed::WaitsIn<'_>> {
+        let watched = shared()?.watched.as_ref();
+        Ok(sealed::WaitsIn(watched.map(|watched| watched as _)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::panic::Location;
 
 use crate::driver::descriptor;
 use crate::driver::reactor::Direction;
+use crate::net::select::sealed;
 use crate::net::socket::{self, Socket};
 use crate::task::label::Label;
 
@@ -317,6 +318,12 @@ impl<T: AsFd> Watched<T> {
                 Err(io::ErrorKind::WouldBlock.into())
             }
         })
+    }
+}
+
+impl<T: AsFd> sealed::Selectable for Watched<T> {
+    fn waits_in(&self) -> io::Result<sealed::WaitsIn<'_>> {
+        Ok(sealed::WaitsIn(Some(&self.socket)))
     }
 }
 

@@ -5,6 +5,11 @@
 //! which it was made had ended. [`TcpListener`] and [`TcpStream`] speak over the net, [`UdpSocket`] in datagrams;
 //! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] inside the machine.
 //!
+//! To wait for a socket or for something else, whichever comes first, there are clauses of
+//! [`select`](crate::sync::select): [`on_accept`](crate::sync::Select::on_accept),
+//! [`on_datagram`](crate::sync::Select::on_datagram), [`on_readable`](crate::sync::Select::on_readable),
+//! [`on_writable`](crate::sync::Select::on_writable).
+//!
 //! # Cancellation
 //!
 //! Each call that may wait checks first. A cancelled one returns an [`io::Error`](std::io::Error) of kind
@@ -45,6 +50,7 @@
 
 pub(crate) mod patience;
 mod resolve;
+pub(crate) mod select;
 pub(crate) mod socket;
 mod tcp_listener;
 mod tcp_stream;
@@ -54,6 +60,7 @@ mod unix_datagram;
 mod unix_listener;
 mod unix_stream;
 
+pub use select::{Datagrams, Listener, Selectable};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use udp_socket::UdpSocket;

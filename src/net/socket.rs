@@ -1,11 +1,12 @@
 //! What all sockets share: try, and wait if told to.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::Location;
 
 use crate::driver::reactor::Direction;
 use crate::driver::source::Source;
+use crate::driver::watch::Waitable;
 use crate::error::Error;
 use crate::scheduler::thread;
 use crate::task::IO_CANCELLED;
@@ -95,6 +96,16 @@ impl<T: AsRawFd> Socket<T> {
         if let Some(here) = thread::here_if_settled() {
             self.source.drained(&here, direction);
         }
+    }
+}
+
+impl<T: AsRawFd> Waitable for Socket<T> {
+    fn fd(&self) -> RawFd {
+        self.get().as_raw_fd()
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
     }
 }
 

@@ -20,7 +20,7 @@ static ACCEPT: Label = Label("accept");
 #[derive(Debug)]
 pub struct TcpListener {
     /// mio's, whose `accept` gives a stream that is in nonblocking mode already: one system call less per connection.
-    socket: Socket<mio::net::TcpListener>,
+    pub(super) socket: Socket<mio::net::TcpListener>,
 }
 
 impl TcpListener {

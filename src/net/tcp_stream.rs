@@ -32,7 +32,7 @@ static PEEK: Label = Label("peek");
 /// As told in the [module's documentation](crate::net).
 #[derive(Debug)]
 pub struct TcpStream {
-    socket: Socket<std::net::TcpStream>,
+    pub(super) socket: Socket<std::net::TcpStream>,
 }
 
 impl TcpStream {

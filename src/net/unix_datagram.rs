@@ -49,7 +49,7 @@ static SEND: Label = Label("send a datagram");
 /// ```
 #[derive(Debug)]
 pub struct UnixDatagram {
-    socket: Socket<net::UnixDatagram>,
+    pub(super) socket: Socket<net::UnixDatagram>,
 }
 
 impl UnixDatagram {

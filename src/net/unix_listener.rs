@@ -48,7 +48,7 @@ static ACCEPT: Label = Label("accept");
 /// ```
 #[derive(Debug)]
 pub struct UnixListener {
-    socket: Socket<net::UnixListener>,
+    pub(super) socket: Socket<net::UnixListener>,
 }
 
 impl UnixListener {

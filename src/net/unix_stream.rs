@@ -47,7 +47,7 @@ static WRITE: Label = Label("write");
 /// ```
 #[derive(Debug)]
 pub struct UnixStream {
-    socket: Socket<net::UnixStream>,
+    pub(super) socket: Socket<net::UnixStream>,
 }
 
 impl UnixStream {

@@ -11,6 +11,7 @@ use crate::net::socket::{self, report};
 use crate::process::reaper::{Process, adopt};
 use crate::scheduler::thread;
 use crate::scope::functions::coroutine_scope;
+use crate::sync::Select;
 
 /// A child process, shaped like [`std::process::Child`], from [`Command::spawn`](crate::process::Command::spawn).
 ///
@@ -223,6 +224,40 @@ impl Child {
             stdout,
             stderr,
         })
+    }
+}
+
+impl<'a, R> Select<'a, R> {
+    /// Wins when a child process has ended, with how it did. Unlike [`Child::wait`] it leaves the child's `stdin` open; one
+    /// that reads until its end needs it dropped. If another clause wins, the child can be waited for again.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    /// use switchback::process::Command;
+    /// use switchback::sync::select;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let mut child = Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
+    /// let status = select(|s| {
+    ///     s.on_exit(&mut child, |status| Ok(Some(status)));
+    ///     s.on_timeout(ms(1), || Ok(None));
+    /// })?;
+    /// assert!(status.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_exit(
+        &mut self,
+        child: &'a mut Child,
+        handler: impl FnOnce(ExitStatus) -> Result<R> + 'a,
+    ) {
+        self.on_answer(child.process().asked(), handler);
     }
 }
 

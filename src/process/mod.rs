@@ -10,6 +10,8 @@
 //! A child that has ended stays in the system's table until somebody asks how it ended. One whose [`Child`] was dropped is
 //! asked by a coroutine on the default dispatcher.
 //!
+//! [`Select::on_exit`](crate::sync::Select::on_exit) waits for the end of a child or for something else.
+//!
 //! # Examples
 //!
 //! ```

@@ -9,10 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::dispatchers::Dispatchers;
 use crate::driver::pidfd;
 use crate::driver::reactor::Direction;
-use crate::net::patience::patiently;
+use crate::error::Result;
+use crate::net::patience::{Pauses, patiently};
 use crate::net::socket::Socket;
 use crate::scope::owned::GlobalScope;
+use crate::sync::Answer;
 use crate::task::label::Label;
+use crate::task::wait::Here;
 
 static WAIT: Label = Label("wait for a child process");
 
@@ -57,6 +60,24 @@ impl Process {
         };
         self.ended = None;
         Ok(status)
+    }
+}
+
+impl Process {
+    /// For a clause of a select: says how it ended, or until when to wait.
+    pub(super) fn asked<'a>(
+        &'a mut self,
+    ) -> impl FnMut(&Here) -> Result<Answer<'a, ExitStatus>> + 'a {
+        let child = &mut self.child;
+        let ended = self.ended.as_ref();
+        let mut pauses = Pauses::new();
+        move |here| {
+            Ok(match (child.try_wait()?, ended) {
+                (Some(status), _) => Answer::Now(status),
+                (None, Some(ended)) => Answer::WhenReady(ended, Direction::Read),
+                (None, None) => Answer::At(pauses.next(here)),
+            })
+        }
     }
 }
 

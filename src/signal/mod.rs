@@ -11,6 +11,8 @@
 //! Signals are not counted, by the system neither: several that come before a receiver has looked are one to it. Each
 //! receiver is told, whatever others have taken. What came before a receiver was made is not told.
 //!
+//! [`Select::on_signal`](crate::sync::Select::on_signal) waits for a signal or for something else.
+//!
 //! # Examples
 //!
 //! ```no_run
@@ -35,7 +37,11 @@ use std::panic::Location;
 
 use crate::driver::reactor::Direction;
 use crate::driver::signals::Listener;
+use crate::error::Result;
+use crate::net::select;
+use crate::net::select::sealed::WaitsIn;
 use crate::net::socket::Socket;
+use crate::sync::Select;
 use crate::task::label::Label;
 
 pub use kind::SignalKind;
@@ -182,5 +188,46 @@ impl Signals {
     #[must_use]
     pub fn kind(&self) -> SignalKind {
         self.kind
+    }
+}
+
+impl<'a, R> Select<'a, R> {
+    /// Wins when the signal has come since the receiver was last looked at; if so, it is taken.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    /// use switchback::signal::ctrl_c;
+    /// use switchback::sync::select;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let interrupts = ctrl_c()?;
+    /// let (_tx, work) = channel::<u32>(Capacity::rendezvous());
+    /// let goes_on = select(|s| {
+    ///     s.on_signal(&interrupts, || Ok(false));
+    ///     s.on_recv(&work, |_| Ok(true));
+    ///     s.on_timeout(ms(1), || Ok(true));
+    /// })?;
+    /// assert!(goes_on);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_signal(&mut self, signals: &'a Signals, handler: impl FnOnce() -> Result<R> + 'a) {
+        let socket = &signals.socket;
+        self.on_answer(
+            move |_| {
+                select::attempt(
+                    || Ok(WaitsIn(Some(socket))),
+                    Direction::Read,
+                    || socket.get().take(),
+                )
+            },
+            move |()| handler(),
+        );
     }
 }

@@ -79,5 +79,6 @@ pub use owned::{OwnedMutexGuard, OwnedPermit};
 pub use owned_rw::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use rw_guard::{RwLockReadGuard, RwLockWriteGuard};
 pub use rwlock::RwLock;
+pub(crate) use select::ask::Answer;
 pub use select::{Select, SelectAwait, SelectClause, SelectWaker, select, select_unbiased};
 pub use semaphore::{Permit, Semaphore};

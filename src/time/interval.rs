@@ -8,7 +8,9 @@ use crate::driver::clock::deadline_after;
 use crate::driver::delay::wait_until;
 use crate::error::Result;
 use crate::scheduler::thread;
+use crate::sync::{Answer, Select};
 use crate::task::label::Label;
+use crate::task::wait::Here;
 
 static TICK: Label = Label("tick");
 
@@ -177,17 +179,31 @@ impl Interval {
     pub fn tick(&mut self) -> Result<()> {
         let here = thread::here();
         here.check()?;
-        let clock = &Driver::of(here.home()).clock;
-        let mut now = clock.now();
+        if let Some(due) = self.due_later(&here) {
+            wait_until(&here, due, &TICK, Location::caller())?;
+        }
+        self.advance(&here);
+        Ok(())
+    }
+
+    fn now(here: &Here) -> u64 {
+        Driver::of(here.home()).clock.now()
+    }
+
+    /// When the next tick is due, if that is not now.
+    fn due_later(&mut self, here: &Here) -> Option<u64> {
+        let now = Self::now(here);
         let due = *self
             .next
             .get_or_insert_with(|| deadline_after(now, self.first_after));
-        if now < due {
-            wait_until(&here, due, &TICK, Location::caller())?;
-            now = clock.now();
-        }
+        (now < due).then_some(due)
+    }
+
+    /// The tick that was due has come.
+    fn advance(&mut self, here: &Here) {
+        let now = Self::now(here);
+        let due = self.next.unwrap_or(now);
         self.next = Some(following(self.missed, due, now, self.period));
-        Ok(())
     }
 
     /// Begins anew: the next tick comes a period after now.
@@ -214,6 +230,55 @@ impl Interval {
     pub fn reset(&mut self) {
         let now = Driver::of(thread::here().home()).clock.now();
         self.next = Some(deadline_after(now, self.period));
+    }
+}
+
+impl<'a, R> Select<'a, R> {
+    /// Wins with the next tick. If another clause wins, the tick is not lost.
+    ///
+    /// # Suspension
+    ///
+    /// Never suspends by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    /// use switchback::sync::select;
+    /// use switchback::time::interval;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (tx, work) = channel(Capacity::buffered(1));
+    /// tx.send(7)?;
+    /// let mut heartbeat = interval(ms(2)).first_after(ms(2));
+    /// let mut seen = Vec::new();
+    /// while seen.len() < 3 {
+    ///     seen.push(select(|s| {
+    ///         s.on_recv(&work, |n| Ok(format!("work {n}")));
+    ///         s.on_tick(&mut heartbeat, || Ok("beat".to_owned()));
+    ///     })?);
+    /// }
+    /// assert_eq!(seen, ["work 7", "beat", "beat"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_tick(
+        &mut self,
+        interval: &'a mut Interval,
+        handler: impl FnOnce() -> Result<R> + 'a,
+    ) {
+        self.on_answer(
+            move |here| {
+                Ok(match interval.due_later(here) {
+                    Some(due) => Answer::At(due),
+                    None => {
+                        interval.advance(here);
+                        Answer::Now(())
+                    }
+                })
+            },
+            move |()| handler(),
+        );
     }
 }
 

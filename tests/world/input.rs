@@ -143,3 +143,42 @@ fn a_socket_is_waited_for() {
     drop(one);
     passed(child);
 }
+
+#[test]
+fn it_is_a_clause_of_select() {
+    const NAME: &str = "input::it_is_a_clause_of_select";
+    let _watchdog = Watchdog::new();
+    if in_child(NAME) {
+        let input = stdin();
+        let ask = |limit| {
+            select(|s| {
+                s.on_readable(&input, || Ok("something to read"));
+                s.on_timeout(limit, || Ok("nothing"));
+            })
+        };
+        // On a plain thread, and on a loop.
+        assert_eq!(ask(ms(2)).unwrap(), "nothing");
+        run_blocking(|_| {
+            assert_eq!(ask(ms(2))?, "nothing");
+            println!("goes on");
+            assert_eq!(ask(ms(20_000))?, "something to read");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(lines(), ["at last"]);
+        return;
+    }
+    let mut child = with_input(NAME, Stdio::piped());
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("goes on") {
+        line.clear();
+        assert_ne!(told.read_line(&mut line).unwrap(), 0, "it has failed");
+    }
+    let mut to_child = child.stdin.take().unwrap();
+    to_child.write_all(b"at last\n").unwrap();
+    drop(to_child);
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+}

@@ -11,6 +11,8 @@ mod descriptors;
 mod input;
 mod pipes;
 mod processes;
+mod selecting;
+mod selecting_limits;
 mod signals;
 mod ticks;
 mod unix;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::scope::job::Job;
+use crate::sync::select::ask::{Answer, Ask};
 use crate::sync::select::channels::{Receive, Send};
 use crate::sync::select::clause::AnyClause;
 use crate::sync::select::event::{Await, Join, SelectAwait, Timeout};
@@ -13,6 +14,7 @@ use crate::sync::select::open::{Open, SelectClause};
 use crate::sync::select::turns::{Acquire, Lock};
 use crate::sync::{Closed, Mutex, MutexGuard, Permit, Receiver, Semaphore, Sender};
 use crate::task::Task;
+use crate::task::wait::Here;
 
 /// The clauses of a [`select`](crate::sync::select), in the order in which they are written.
 ///
@@ -416,6 +418,16 @@ impl<'a, R> Select<'a, R> {
         handler: impl FnOnce(C::Output) -> Result<R> + 'a,
     ) {
         let clause = Open::new(clause, handler);
+        self.clauses.push(Box::new(clause));
+    }
+
+    /// A clause of another module, which is asked and asked again.
+    pub(crate) fn on_answer<T: 'a>(
+        &mut self,
+        ask: impl FnMut(&Here) -> Result<Answer<'a, T>> + 'a,
+        handler: impl FnOnce(T) -> Result<R> + 'a,
+    ) {
+        let clause = Ask::new(self.task, ask, handler);
         self.clauses.push(Box::new(clause));
     }
 }

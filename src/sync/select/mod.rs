@@ -93,6 +93,7 @@
 //! words, and one that has won its own and lost the other's must begin again; two of them can do that to each other.
 //! Locking all at once is Go's way (`runtime/select.go`: <https://go.dev/src/runtime/select.go>).
 
+pub(crate) mod ask;
 pub(crate) mod ends;
 pub(crate) mod exchange;
 
