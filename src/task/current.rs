@@ -53,7 +53,8 @@ const IN_BLOCK: u32 = 1 << 31;
 /// Whether a frame of the runtime that must not suspend is on this thread's stack.
 #[inline(never)]
 pub(crate) fn is_closed() -> bool {
-    closed_frames() > 0
+    // Not by way of `closed_frames`: every suspension asks, and that would be a second call.
+    CLOSED_FRAMES.try_with(Cell::get).unwrap_or(0) > 0
 }
 
 /// Whether the block of a sequence is one of the frames that must not suspend.
