@@ -13,12 +13,10 @@ use crate::sync::park::{Claimed, prepare};
 use crate::sync::turn::{self, Claimant, Found, Ticket, Turn, Turns, Worker};
 use crate::sync::wait_list::Node;
 use crate::task::home::Home;
-use crate::task::label::Label;
+use crate::task::label::LOCK;
 use crate::task::wait::Here;
 use crate::task::word::{Generation, Woken};
 use crate::task::{Task, current};
-
-static LOCK: Label = Label("lock");
 
 /// Who has the lock, and since which line.
 #[derive(Clone, Copy, Debug)]
@@ -234,7 +232,10 @@ impl<T: ?Sized> Mutex<T> {
         cancellable: bool,
     ) -> Woken {
         let node = Node::new(here.task(), held.ticket(me, clock::now));
-        here.mark(&LOCK, me.holder.place);
+        match held.holder() {
+            Some(holder) => here.mark_lock(holder.id, me.holder.place),
+            None => here.mark(&LOCK, me.holder.place),
+        }
         // SAFETY: the node stands in this frame until the claimant has handed us back, or `leave` has unlinked it.
         unsafe { held.wait(&node, generation, || here.publish(generation, cancellable)) };
         loop {

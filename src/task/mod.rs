@@ -47,7 +47,7 @@ use crate::job::node::JobNode;
 use crate::job::state::{COMPLETED, COROUTINE, DEFERRED, SCOPE, SUPERVISOR, State};
 use crate::task::home::Home;
 use crate::task::inbox::Linked;
-use crate::task::label::{Label, Point};
+use crate::task::label::Label;
 use crate::task::vtable::TaskVTable;
 use crate::task::word::Word;
 use crate::util::sync::Shared;
@@ -269,26 +269,6 @@ impl Task {
             // The point of a job that is not a coroutine is never marked.
             self.point().1
         }
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_point(&self, label: &'static Label, place: &'static Location<'static>) {
-        self.label
-            .store(ptr::from_ref(label).cast_mut(), Ordering::Relaxed);
-        self.place
-            .store(ptr::from_ref(place).cast_mut(), Ordering::Relaxed);
-    }
-
-    /// What the task waits for, or waited for last; for one that never waited, the place of its launch.
-    pub(crate) fn point(&self) -> (Option<Point>, &'static Location<'static>) {
-        // SAFETY: both point to statics.
-        let (label, place) = unsafe {
-            (
-                self.label.load(Ordering::Relaxed).as_ref(),
-                &*self.place.load(Ordering::Relaxed),
-            )
-        };
-        (label.map(|label| Point { label, place }), place)
     }
 
     /// The cause that was stored with this very job, once CANCELLING was seen.

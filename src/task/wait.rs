@@ -143,6 +143,12 @@ impl Here {
         self.task().set_point(label, place);
     }
 
+    /// The same for a wait for a lock that `holder` has.
+    #[inline(always)]
+    pub(crate) fn mark_lock(&self, holder: u64, place: &'static Location<'static>) {
+        self.task().set_point_behind(holder, place);
+    }
+
     /// Makes the suspension claimable. Comes after the node was linked, under the same lock.
     #[inline(always)]
     pub(crate) fn publish(&self, generation: Generation, cancellable: bool) {

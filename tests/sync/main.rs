@@ -18,6 +18,7 @@ mod bounds;
 mod cancelling;
 mod channel;
 mod conservation;
+mod dump;
 mod ending;
 mod meeting;
 mod moments;
