@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::error::Result;
 use crate::scheduler::thread;
+use crate::task::current::Standing;
 use crate::task::label::Label;
 use crate::task::wait::refuse_in_closed_frames;
 use crate::task::waking::Waking;
@@ -51,6 +52,7 @@ static FUTURE: Label = Label("block_on");
 pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     let here = thread::here();
     here.check()?;
+    let _standing = Standing::here();
     let mut future = pin!(future);
     let waking = Waking::new(here.task());
     let waker = waking.waker();

@@ -243,10 +243,13 @@ impl<M: StateMachine> Machine<M> {
                 }
             }
             End::Returned(Err(error)) => verdict::end_with_error(task, error),
-            End::Panicked(panic) => {
-                task.flags.set(task.flags.get() | BODY_PANICKED);
-                cancel::fail(task, &Error::panicked(panic));
-            }
+            End::Panicked(panic) => match panic.downcast::<Error>() {
+                Ok(thrown) => verdict::end_with_error(task, *thrown),
+                Err(panic) => {
+                    task.flags.set(task.flags.get() | BODY_PANICKED);
+                    cancel::fail(task, &Error::panicked(panic));
+                }
+            },
         }
         // From here on the block may be freed, while handlers of its ancestors run on this thread.
         if let Some(home) = current::home() {

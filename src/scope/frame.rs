@@ -23,6 +23,7 @@ use crate::job::state::{ANSWERS, CANCELLING, CLOSED, SCOPE, SHIELD, STARTED};
 use crate::scope::scope::Scope;
 use crate::scope::verdict;
 use crate::task::cell::{BARE, allocate_bare};
+use crate::task::current::Standing;
 use crate::task::label::Label;
 use crate::task::wait::Here;
 use crate::task::word::Phase;
@@ -47,17 +48,17 @@ pub(crate) struct Frame {
     outer: *const Task,
     /// Whether the context has brought elements that are installed on the thread.
     installed: bool,
-    /// Whether a frame of the runtime that must not suspend is below.
-    closed: bool,
+    /// A body in the block of a sequence does not yield.
+    _standing: Standing,
 }
 
 impl Frame {
     /// Steps 1: makes the job and enters it.
     pub(crate) fn open(here: Here, plan: Plan) -> Self {
         let outer = here.task().current();
-        let closed = current::is_closed();
-        let cannot_wait =
-            std::thread::panicking() || closed || here.task().word.phase() != Phase::Running;
+        let cannot_wait = std::thread::panicking()
+            || current::is_closed()
+            || here.task().word.phase() != Phase::Running;
         let born = if cannot_wait { CLOSED } else { 0 };
         let job = allocate_bare(Task::new(Birth {
             kind: plan.kind | SCOPE | ANSWERS | STARTED | born,
@@ -85,16 +86,13 @@ impl Frame {
             }
         }
         here.task().set_current(&*job);
-        if closed {
-            current::enter_closed_scope();
-        }
         let installed = own_context && installed::enter(here.task(), &job);
         Self {
             here,
             job,
             outer,
             installed,
-            closed,
+            _standing: Standing::here(),
         }
     }
 
@@ -128,9 +126,6 @@ impl Frame {
         before_leaving();
         if self.installed {
             installed::exit(self.here.task());
-        }
-        if self.closed {
-            current::leave_closed_scope();
         }
         self.here.task().set_current(self.outer);
         std::mem::forget(guard);

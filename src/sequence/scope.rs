@@ -161,7 +161,7 @@ impl<T> SequenceScope<T> {
         // SAFETY: the element was refused where it went, and is still there.
         drop(unsafe { self.take() });
         Error::msg(
-            "`yield_` of a sequence was called in a scope function, in a handler or a destructor that the runtime has \
+            "`yield_` of a sequence was called in a scope function, a select or a future, in a handler or a destructor that the runtime has \
              called, or while the block panics; it gives elements from the block's own frames only",
         )
     }

@@ -92,14 +92,33 @@ pub(crate) fn swap_closed_frames(count: u32) -> u32 {
         .unwrap_or(0)
 }
 
-/// Counts a frame of a scope that was opened where nothing suspends.
-pub(crate) fn enter_closed_scope() {
-    add_closed(1);
+/// Stands in a frame that has told of the running task, its job or its thread to code of the user's, and goes on with that
+/// afterwards. Where nothing suspends anyway it counts as a closed frame too, so that the block of a sequence does not yield
+/// out of it, and into another task.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Standing {
+    counts: bool,
 }
 
-/// The end of what [`enter_closed_scope`] began.
-pub(crate) fn leave_closed_scope() {
-    add_closed(-1);
+impl Standing {
+    #[inline]
+    pub(crate) fn here() -> Self {
+        let counts = is_closed();
+        if counts {
+            add_closed(1);
+        }
+        Self { counts }
+    }
+}
+
+impl Drop for Standing {
+    #[inline]
+    fn drop(&mut self) {
+        if self.counts {
+            add_closed(-1);
+        }
+    }
 }
 
 #[inline(never)]

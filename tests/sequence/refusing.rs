@@ -2,6 +2,7 @@
 
 use super::*;
 use std::time::Duration;
+use switchback::sync::{select, select_unbiased};
 use switchback::testing::run_test;
 use switchback::{EventLoop, Job, new_single_thread_context};
 
@@ -167,7 +168,7 @@ fn scopes_in_a_block_launch_nothing_and_do_not_wait() {
 fn yield_is_refused_in_every_scope_function() {
     let _watchdog = Watchdog::new();
     type Wrapped = fn(&SequenceScope<i32>) -> Result<()>;
-    let ways: [Wrapped; 8] = [
+    let ways: [Wrapped; 12] = [
         |y| coroutine_scope(|_| y.yield_(1)),
         |y| supervisor_scope(|_| y.yield_(1)),
         |y| non_cancellable(|_| y.yield_(1)),
@@ -176,6 +177,21 @@ fn yield_is_refused_in_every_scope_function() {
         |y| run_blocking(|_| y.yield_(1)),
         |y| run_test(|_| y.yield_(1)),
         |y| coroutine_scope(|_| coroutine_scope(|_| y.yield_all([1]))),
+        |y| switchback::future::block_on(async { y.yield_(1) })?,
+        |y| {
+            let mut yielded = Ok(());
+            let _ = select(|s| {
+                yielded = y.yield_(1);
+                s.on_timeout(ms(0), || Ok(()));
+            });
+            yielded
+        },
+        |y| select(|s| s.on_timeout(ms(0), || y.yield_(1))),
+        |y| {
+            let (sender, receiver) = channel(Capacity::unlimited());
+            sender.send(1)?;
+            select_unbiased(|s| s.on_recv(&receiver, |one| y.yield_(one)))
+        },
     ];
     for way in ways {
         let block = sequence(move |y| {

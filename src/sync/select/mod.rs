@@ -115,6 +115,7 @@ pub use open::{SelectClause, SelectWaker};
 
 use crate::error::Result;
 use crate::scheduler::thread;
+use crate::task::current::Standing;
 
 /// Waits until the first of several clauses can go on, and runs its handler. Kotlin's `select { }`.
 ///
@@ -172,6 +173,7 @@ use crate::scheduler::thread;
 pub fn select<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
     let here = thread::here();
     here.check()?;
+    let _standing = Standing::here();
     let mut select = Select::new(here.task());
     build(&mut select);
     let clauses = select.into_clauses(here.task())?;
@@ -228,6 +230,7 @@ pub fn select<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
 pub fn select_unbiased<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
     let here = thread::here();
     here.check()?;
+    let _standing = Standing::here();
     let mut select = Select::new(here.task());
     build(&mut select);
     let mut clauses = select.into_clauses(here.task())?;
