@@ -33,7 +33,8 @@
 //! - Coordinate: [`sync`], with channels of several kinds, locks, semaphores and notices.
 //! - Move: [`with_context`], [`Dispatchers`], [`CoroutineContext`].
 //! - Own: [`CoroutineScope`], [`SupervisorJob`], [`GlobalScope`].
-//! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`].
+//! - Bridge: [`suspend_coroutine`], [`suspend_cancellable_coroutine`], [`Continuation`],
+//!   [`start_coroutine`], [`create_coroutine`].
 //!
 //! - Compute step by step: [`sequence()`], [`iterator()`].
 //! - Drive: [`EventLoop`], for programs that have a main loop already.
@@ -122,6 +123,10 @@ pub use scope::hop::with_context;
 pub use scope::job::Job;
 pub use scope::job_context::JobContext;
 pub use scope::owned::{CoroutineScope, GlobalScope};
+pub use scope::raw::{
+    CreatedCoroutine, create_coroutine, create_coroutine_local, start_coroutine,
+    start_coroutine_local,
+};
 pub use scope::run_blocking::{run_blocking, run_blocking_with};
 pub use scope::scope::Scope;
 pub use scope::suspend::{

@@ -9,13 +9,17 @@ use crate::scope::launch::{self, Order};
 use crate::scope::owned::CoroutineScope;
 use crate::scope::scope::Scope;
 
+/// Whether the calling thread runs coroutines that start on it.
+pub(crate) fn hosts_coroutines() -> bool {
+    thread::here_if_settled().is_some_and(|here| here.home().local.loops.get() > 0)
+}
+
 impl Order {
     /// An order for a coroutine that starts on the calling thread.
     #[track_caller]
     fn local(place: &'static Location<'static>) -> Self {
-        let hosts = thread::here_if_settled().is_some_and(|here| here.home().local.loops.get() > 0);
         assert!(
-            hosts,
+            hosts_coroutines(),
             "`launch_local` on a thread that hosts no coroutines: it needs a loop, as that of `run_blocking` or an \
              `EventLoop`, or a worker"
         );

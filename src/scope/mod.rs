@@ -6,6 +6,7 @@
 //! - [`frame`] is a scope whose body runs in the caller's frame: `coroutine_scope` and its kin in [`functions`],
 //!   [`timeout`], and [`run_blocking`].
 //! - [`event_loop`] is a loop that a host drives; [`local`] launches on the calling thread what is not `Send`.
+//! - [`raw`] starts what belongs to no scope and has a completion.
 //! - [`hop`] runs a block on another dispatcher.
 //! - [`job`] and [`deferred`] are the handles, [`completable`] a value without a coroutine, [`all`] waits for many;
 //!   [`completion`] has the handlers; [`dump`] prints the tree.
@@ -28,6 +29,7 @@ pub(crate) mod job_context;
 pub(crate) mod launch;
 pub(crate) mod local;
 pub(crate) mod owned;
+pub(crate) mod raw;
 pub(crate) mod run_blocking;
 #[allow(clippy::module_inception)]
 pub(crate) mod scope;

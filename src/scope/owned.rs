@@ -297,7 +297,7 @@ pub struct GlobalScope;
 static GLOBAL: OnceLock<CoroutineScope> = OnceLock::new();
 
 impl GlobalScope {
-    fn scope() -> &'static CoroutineScope {
+    pub(crate) fn scope() -> &'static CoroutineScope {
         GLOBAL.get_or_init(|| CoroutineScope::new(SupervisorJob::new()))
     }
 

@@ -319,6 +319,65 @@ pub fn suspend_coroutine<T, O: Outcome>(block: impl FnOnce(Continuation<T>) -> O
 /// # Errors
 ///
 /// As for [`suspend_coroutine`], and the cancellation.
+///
+/// # Examples
+///
+/// A library that calls back on a thread of its own, wrapped in ten lines. The continuation goes there with the callback;
+/// what was asked for is taken back if nobody waits for it any more.
+///
+/// ```
+/// # mod library {
+/// #     use std::collections::HashMap;
+/// #     use std::sync::Mutex;
+/// #     use std::time::Duration;
+/// #     type Callback = Box<dyn FnOnce(std::io::Result<String>) + Send>;
+/// #     static OPEN: Mutex<Option<HashMap<u32, Callback>>> = Mutex::new(None);
+/// #     pub fn new_number() -> u32 {
+/// #         use std::sync::atomic::{AtomicU32, Ordering};
+/// #         static NEXT: AtomicU32 = AtomicU32::new(0);
+/// #         NEXT.fetch_add(1, Ordering::Relaxed)
+/// #     }
+/// #     pub fn ask(number: u32, name: &str, callback: impl FnOnce(std::io::Result<String>) + Send + 'static) {
+/// #         let name = name.to_owned();
+/// #         OPEN.lock().unwrap().get_or_insert_default().insert(number, Box::new(callback));
+/// #         std::thread::spawn(move || {
+/// #             if name == "slow" {
+/// #                 return;
+/// #             }
+/// #             std::thread::sleep(Duration::from_millis(2));
+/// #             let callback = OPEN.lock().unwrap().as_mut().unwrap().remove(&number);
+/// #             if let Some(callback) = callback {
+/// #                 callback(Ok(format!("the address of {name}")));
+/// #             }
+/// #         });
+/// #     }
+/// #     pub fn withdraw(number: u32) -> bool {
+/// #         let callback = OPEN.lock().unwrap().as_mut().unwrap().remove(&number);
+/// #         callback.is_some()
+/// #     }
+/// # }
+/// use switchback::prelude::*;
+///
+/// fn look_up(name: &str) -> Result<String> {
+///     let answer = suspend_cancellable_coroutine(|continuation| {
+///         let number = library::new_number();
+///         continuation.invoke_on_cancellation(move |_| {
+///             library::withdraw(number);
+///         });
+///         library::ask(number, name, move |answer| continuation.resume(answer));
+///     })?;
+///     Ok(answer?) // what the library failed with
+/// }
+///
+/// # fn main() -> Result<()> {
+/// run_blocking(|s| {
+///     let found = s.async_(|_| look_up("example"));
+///     let slow = s.launch(|_| look_up("slow").map(drop));
+///     assert_eq!(found.await_()?, "the address of example");
+///     slow.cancel_and_join()
+/// })
+/// # }
+/// ```
 #[track_caller]
 pub fn suspend_cancellable_coroutine<T, O: Outcome>(
     block: impl FnOnce(Continuation<T>) -> O,

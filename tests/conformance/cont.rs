@@ -6,6 +6,7 @@ use std::thread;
 
 use switchback::prelude::*;
 use switchback::testing::run_test;
+use switchback::{create_coroutine, start_coroutine};
 
 use crate::suite::{Scenario, scenario};
 use crate::support::{Boom, Shown, Trace, attempt, boom, t, x};
@@ -365,38 +366,14 @@ fn cont_08_labelled_state_machine(trace: &'static Trace) -> Result<()> {
     })
 }
 
-/// Kotlin's `startCoroutine`: runs `block` here and now, up to where it first waits; `done` is told how it ends.
-fn start_coroutine<T>(
-    block: impl FnOnce() -> Result<T> + Send + 'static,
-    done: impl FnOnce(Result<T>) + Send + 'static,
-) {
-    let here = GlobalScope.builder().dispatcher(Dispatchers::unconfined());
-    here.launch(move |_| done(block()));
-}
-
-/// Kotlin's `createCoroutine`: runs `block` when the continuation is resumed.
-fn create_coroutine<T>(
-    block: impl FnOnce() -> Result<T> + Send + 'static,
-    done: impl FnOnce(Result<T>) + Send + 'static,
-) -> Continuation<()> {
-    let created = Arc::new(Mutex::new(None));
-    let slot = created.clone();
-    let wait_then_run = move || {
-        suspend_coroutine(|k| *slot.lock().unwrap() = Some(k))?;
-        block()
-    };
-    start_coroutine(wait_then_run, done);
-    let created = created.lock().unwrap().take();
-    created.expect("it ran up to its first suspension")
-}
-
 fn cont_09_start_coroutine(trace: &'static Trace) -> Result<()> {
-    fn done<T: Shown>(trace: &Trace, name: &str, result: Result<T>) {
-        t!(trace, "{name} completed with {}", result.shown());
+    fn done<T: Shown>(trace: &'static Trace, name: &'static str) -> impl FnOnce(Result<T>) + Send {
+        move |result| t!(trace, "{name} completed with {}", result.shown())
     }
+    let nowhere = CoroutineContext::empty;
     let stored: Arc<Mutex<Option<Continuation<i32>>>> = Arc::default();
     let slot = stored.clone();
-    // Unconfined coroutines run in place where there is a loop.
+    // In place, since the thread has a loop.
     run_blocking(|_| {
         let block = move || {
             t!(trace, "runs");
@@ -404,27 +381,29 @@ fn cont_09_start_coroutine(trace: &'static Trace) -> Result<()> {
             t!(trace, "resumed with {n}");
             Ok(format!("n={n}"))
         };
-        start_coroutine(block, |ended| done(trace, "a", ended));
+        start_coroutine(nowhere(), block, done(trace, "a"));
         t!(trace, "startCoroutine returned");
         let k = stored.lock().unwrap().take().unwrap();
         k.resume(3);
         t!(trace, "resume returned");
-        start_coroutine(|| boom::<i32>("b fails"), |ended| done(trace, "b", ended));
-        start_coroutine(|| Ok(9), |ended| done(trace, "c", ended));
+        start_coroutine(nowhere(), || boom::<i32>("b fails"), done(trace, "b"));
+        start_coroutine(nowhere(), || Ok(9), done(trace, "c"));
         Ok(())
     })
 }
 
 fn cont_10_create_coroutine(trace: &'static Trace) -> Result<()> {
+    let done = |name| move |result: Result<i32>| t!(trace, "{name}: {}", result.shown());
+    let nowhere = CoroutineContext::empty;
     let block = || {
         t!(trace, "block runs");
         Ok(4)
     };
     run_blocking(|_| {
-        let k = create_coroutine(block, |ended| t!(trace, "a: {}", ended.shown()));
+        let k = create_coroutine(nowhere(), block, done("a"));
         t!(trace, "created, not started");
-        k.resume(());
-        let k2 = create_coroutine(block, |ended| t!(trace, "b: {}", ended.shown()));
+        k.resume();
+        let k2 = create_coroutine(nowhere(), block, done("b"));
         k2.resume_with_error(Boom("refused".to_owned()));
         Ok(())
     })
