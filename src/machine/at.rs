@@ -30,7 +30,10 @@ use crate::task::label::Label;
 /// Each operation returns what the machine's `resume` is to return. Cancellation is met by all of them: at once, with an
 /// `Err`, if the coroutine is cancelled; as the `Err` of the slot, or of [`Turn::woken`], if that happens while it waits.
 #[must_use = "it waits for nothing without an operation"]
-pub struct At<'a, 't, M> {
+pub struct At<'a, 't, M>
+where
+    M: 't,
+{
     turn: &'a mut Turn<'t, M>,
     label: u32,
 }
@@ -77,7 +80,7 @@ where
 
 type Answer<M> = Result<Step<<M as StateMachine>::Output>>;
 
-impl<M: StateMachine> At<'_, '_, M> {
+impl<'t, M: StateMachine> At<'_, 't, M> {
     /// Calls another machine: the wait is over when that one has ended, and what it has ended with is in the slot.
     ///
     /// # Suspension
@@ -153,14 +156,14 @@ impl<M: StateMachine> At<'_, '_, M> {
     ///
     /// The cancellation, if the coroutine is cancelled already; all else comes into the slot.
     #[track_caller]
-    pub fn await_<T: Send>(
+    pub fn await_<T: Send + 't>(
         self,
         deferred: Deferred<'_, T>,
         into: fn(&mut M) -> &mut Slot<T>,
     ) -> Answer<M> {
         let task = self.task();
-        // SAFETY: a `T` goes into a slot of the machine, so its type outlives the machine, and the scope of the handle
-        // only says for how long a `T` may be borrowed.
+        // SAFETY: a `T` outlives the coroutine (`'t`), and the scope of the handle only says for how long a `T` may be
+        // borrowed.
         let deferred = unsafe { deferred.detached() };
         self.ask(&AWAIT, || {
             wait::leaf(Await::<M, T>::new(task, deferred, into))
@@ -178,7 +181,7 @@ impl<M: StateMachine> At<'_, '_, M> {
     /// The cancellation, if the coroutine is cancelled already; all else comes into the slot: also that the channel was
     /// closed, with the cause if there is one.
     #[track_caller]
-    pub fn recv<T: Send>(
+    pub fn recv<T: Send + 't>(
         self,
         receiver: &Receiver<T>,
         into: fn(&mut M) -> &mut Slot<T>,
@@ -200,7 +203,7 @@ impl<M: StateMachine> At<'_, '_, M> {
     /// The cancellation, if the coroutine is cancelled already. From [`Turn::woken`]: the cancellation, or that the channel
     /// was closed; the element is gone then.
     #[track_caller]
-    pub fn send<T: Send>(self, sender: &Sender<T>, value: T) -> Answer<M> {
+    pub fn send<T: Send + 't>(self, sender: &Sender<T>, value: T) -> Answer<M> {
         let (sender, place) = (sender.clone(), Location::caller());
         self.ask(&SEND, || {
             one_clause(
@@ -265,7 +268,7 @@ impl<M: StateMachine> At<'_, '_, M> {
     pub fn select<O, R, B>(self, owned: O, build: B, into: fn(&mut M) -> &mut Slot<R>) -> Answer<M>
     where
         O: Send + 'static,
-        R: Send,
+        R: Send + 't,
         B: for<'a> FnOnce(&'a O, &mut Select<'a, R>) + Send + 'static,
     {
         let place = Location::caller();
@@ -292,7 +295,7 @@ impl<M: StateMachine> At<'_, '_, M> {
     #[track_caller]
     pub fn suspend<T, F>(self, block: F, into: fn(&mut M) -> &mut Slot<T>) -> Answer<M>
     where
-        T: Send,
+        T: Send + 't,
         F: FnOnce(Continuation<T>) -> Result<()> + Send + 'static,
     {
         self.ask(&SUSPEND, || {

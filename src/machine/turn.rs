@@ -92,7 +92,13 @@ pub(super) struct Pending {
 }
 
 /// One resumption of a machine: its coroutine, and what it asks for.
-pub struct Turn<'t, M> {
+///
+/// `'t` is the time for which the coroutine lives, as far as the machine knows: longer than anything of this resumption, and
+/// not longer than what the machine itself borrows. What is to be waited for must last so long.
+pub struct Turn<'t, M>
+where
+    M: 't,
+{
     pub(super) task: &'t Task,
     woken: Result<()>,
     pub(super) pending: Option<Pending>,
