@@ -4,6 +4,7 @@
 
 mod calls;
 mod channels;
+mod example;
 mod futures;
 mod places;
 mod waits;
