@@ -3,7 +3,7 @@
 //! - [`word`] decides who may resume a suspended task; [`inbox`] and [`sleep`] bring it back to its thread.
 //! - [`home`] is a thread as its tasks know it; [`current`] tells which one we are on.
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
-//! - [`waking`] makes a `Waker` of the standard library for it.
+//! - [`waking`] makes a `Waker` of the standard library for it; [`signal`] decides which wake-up claims.
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
 //! - [`start`] sends a coroutine to its dispatcher; [`departure`] decides who sends one without a stack again.
 //! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
@@ -25,6 +25,7 @@ pub(crate) mod installed;
 pub(crate) mod label;
 pub(crate) mod queue;
 pub(crate) mod report;
+pub(crate) mod signal;
 pub(crate) mod sleep;
 pub(crate) mod start;
 pub(crate) mod vtable;

@@ -1,40 +1,25 @@
-//! A `Waker` of the standard library for a suspended task.
-//!
-//! A future is polled, and may be woken at any time from any thread, often and for nothing. One word per future decides
-//! what a wake-up finds:
-//!
-//! ```text
-//! POLLED -waker> NOTIFIED         it came while the future was polled: the owner polls again
-//! POLLED -owner> the suspension   the owner has published its word, and parks
-//! the suspension -waker> NOTIFIED the waker claims the task, and sends it to its thread
-//! NOTIFIED -owner> POLLED         before the next poll
-//! ```
-//!
-//! The suspension is named by its generation (`word.rs`), so a waker that is late claims nothing.
+//! A `Waker` of the standard library for a suspended task. When a wake-up claims it is decided in `signal.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Wake, Waker};
 
 use crate::task::queue::Queue;
+use crate::task::signal::Signal;
 use crate::task::word::Generation;
 use crate::task::{Task, TaskRef, current, waiter};
-
-const POLLED: u64 = 0;
-const NOTIFIED: u64 = 1;
 
 /// What the wakers of one future share.
 #[derive(Debug)]
 pub(crate) struct Waking {
     task: TaskRef,
-    state: AtomicU64,
+    signal: Signal,
 }
 
 impl Waking {
     pub(crate) fn new(task: &Task) -> Arc<Self> {
         Arc::new(Self {
             task: TaskRef::new(task),
-            state: AtomicU64::new(POLLED),
+            signal: Signal::new(),
         })
     }
 
@@ -44,20 +29,13 @@ impl Waking {
 
     /// Owner: the future is about to be polled.
     pub(crate) fn begin(&self) {
-        // ORDERING: acquire, so that the poll sees what the waker has done before it woke.
-        self.state.swap(POLLED, Ordering::AcqRel);
+        self.signal.begin();
     }
 
     /// Owner, after a poll and with the word published: true if the wait begins, false if the future was woken meanwhile.
+    #[must_use]
     pub(crate) fn park(&self, generation: Generation) -> bool {
-        self.state
-            .compare_exchange(
-                POLLED,
-                generation.raw(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok()
+        self.signal.park(generation)
     }
 }
 
@@ -67,12 +45,10 @@ impl Wake for Waking {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let old = self.state.swap(NOTIFIED, Ordering::AcqRel);
-        if old == POLLED || old == NOTIFIED {
+        let Some(generation) = self.signal.wake() else {
             return;
-        }
+        };
         let task: &Task = &self.task;
-        let generation = Generation::from_raw(old);
         if current::home().is_some_and(|home| std::ptr::eq(home.local.current.get(), task)) {
             let _ = task.word.claim_local(generation);
         } else if task.word.claim_value(generation) {

@@ -12,6 +12,7 @@
 //! - [`joins`]: those who wait for a job.
 //! - [`turns`]: those who wait for a permit; [`overtaking`]: for a lock, between threads; [`pipes`]: at a channel;
 //!   [`selects`]: at several; [`orders`]: permits and channels, against a specification.
+//! - [`departures`]: state machines, parked and woken; [`wakers`]: futures.
 //! - [`tools`]: locks with readers, notices, channels for one value.
 //!
 //! The interleavings are bounded by two preemptions each; `LOOM_MAX_PREEMPTIONS=3` looks deeper. `mutations.txt` lists
@@ -45,7 +46,9 @@ mod job {
 
 #[path = "../../src/task"]
 mod task {
+    pub(crate) mod departure;
     pub(crate) mod inbox;
+    pub(crate) mod signal;
     pub(crate) mod sleep;
     pub(crate) mod word;
 }
@@ -85,6 +88,7 @@ mod lines;
 mod waits;
 mod yard;
 
+mod departures;
 mod endings;
 mod inboxes;
 mod joins;
@@ -96,6 +100,7 @@ mod selects;
 mod tools;
 mod trees;
 mod turns;
+mod wakers;
 mod words;
 
 /// Runs a model through its interleavings. At its end all that it has put into the yard must be freed.

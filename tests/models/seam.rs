@@ -189,6 +189,18 @@ impl AtomicU32 {
         self.life.demand();
         self.cell.fetch_sub(value, order)
     }
+
+    #[track_caller]
+    pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        self.life.demand();
+        self.cell.fetch_or(value, order)
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
+        self.life.demand();
+        self.cell.fetch_and(value, order)
+    }
 }
 
 /// Lets the other threads of the model go on.
