@@ -97,7 +97,7 @@ impl<'t, M: StateMachine> At<'_, 't, M> {
     #[track_caller]
     pub fn call<N>(self, machine: N, into: fn(&mut M) -> &mut Slot<N::Output>) -> Answer<M>
     where
-        N: StateMachine + Send + 'static,
+        N: StateMachine + Send + 't,
     {
         self.ask(&CALL, || frame::callee::<M, N>(machine, into))
     }
@@ -267,9 +267,9 @@ impl<'t, M: StateMachine> At<'_, 't, M> {
     #[track_caller]
     pub fn select<O, R, B>(self, owned: O, build: B, into: fn(&mut M) -> &mut Slot<R>) -> Answer<M>
     where
-        O: Send + 'static,
+        O: Send + 't,
         R: Send + 't,
-        B: for<'a> FnOnce(&'a O, &mut Select<'a, R>) + Send + 'static,
+        B: for<'a> FnOnce(&'a O, &mut Select<'a, R>) + Send + 't,
     {
         let place = Location::caller();
         self.ask(&SELECT, || {
@@ -296,7 +296,7 @@ impl<'t, M: StateMachine> At<'_, 't, M> {
     pub fn suspend<T, F>(self, block: F, into: fn(&mut M) -> &mut Slot<T>) -> Answer<M>
     where
         T: Send + 't,
-        F: FnOnce(Continuation<T>) -> Result<()> + Send + 'static,
+        F: FnOnce(Continuation<T>) -> Result<()> + Send + 't,
     {
         self.ask(&SUSPEND, || {
             wait::leaf(Suspend::<M, T, F>::new(block, into))
@@ -319,7 +319,7 @@ impl<'t, M: StateMachine> At<'_, 't, M> {
     #[track_caller]
     pub fn future<F>(self, future: F, into: fn(&mut M) -> &mut Slot<F::Output>) -> Answer<M>
     where
-        F: Future + Send + 'static,
+        F: Future + Send + 't,
     {
         self.future_of(future, into)
     }
