@@ -147,7 +147,16 @@ impl Driver {
             reactor.poll(home, Sleep::Until(until));
             return;
         }
-        self.sleep_in_poll(home, until);
+        if self.watched.borrow().is_empty() {
+            home.bell.doze(until);
+        } else {
+            self.sleep_in_poll(home, until);
+        }
+    }
+
+    /// Whether the next sleep will be by the futex of the bell.
+    pub(crate) fn will_doze(&self) -> bool {
+        self.watched.borrow().is_empty() && self.reactor.borrow().is_none()
     }
 
     /// A plain thread waits for a descriptor too, until [`Driver::unwatch`].
@@ -170,7 +179,7 @@ impl Driver {
     fn sleep_in_poll(&self, home: &'static Home, until: Option<u64>) {
         let mut polled = self.polled.borrow_mut();
         polled.clear();
-        let event = home.event();
+        let event = home.bell.event();
         polled.push(libc::pollfd {
             fd: event.unwrap_or(-1),
             events: libc::POLLIN,
@@ -189,7 +198,7 @@ impl Driver {
         };
         wait_for(&mut polled, timeout(until, longest));
         if polled[0].revents != 0 {
-            home.silence();
+            home.bell.silence();
         }
         let chain = Queue::new();
         for (fd, watched) in polled[1..].iter().zip(&*self.watched.borrow()) {
