@@ -1,8 +1,11 @@
-//! What does it cost to pass an element to another coroutine, or to take turns?
+//! What does it cost to pass an element to another coroutine?
+
+mod peers;
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use peers::{NOTHING_FAILS, on_may, on_tokio, tokio_pool, tokio_thread};
 use switchback::prelude::*;
 
 /// Runs two coroutines to their end, on one loop or on a dispatcher.
@@ -119,9 +122,74 @@ fn selects(criterion: &mut Criterion) {
     group.finish();
 }
 
+async fn tokio_ping_pong(rounds: u64) {
+    let (ping_tx, mut ping) = tokio::sync::mpsc::channel(1);
+    let (pong_tx, mut pong) = tokio::sync::mpsc::channel(1);
+    let answer = tokio::spawn(async move {
+        while let Some(number) = ping.recv().await {
+            if pong_tx.send(number + 1).await.is_err() {
+                break;
+            }
+        }
+    });
+    for number in 0..rounds {
+        ping_tx.send(number).await.expect(NOTHING_FAILS);
+        assert_eq!(pong.recv().await, Some(number + 1));
+    }
+    drop(ping_tx);
+    answer.await.expect(NOTHING_FAILS);
+}
+
+async fn tokio_stream(count: u64) {
+    let (tx, mut rx) = tokio::sync::mpsc::channel(100);
+    let send = tokio::spawn(async move {
+        for number in 0..count {
+            tx.send(number).await.expect(NOTHING_FAILS);
+        }
+    });
+    let mut sum = 0;
+    while let Some(number) = rx.recv().await {
+        sum += number;
+    }
+    assert_eq!(sum, count * (count.max(1) - 1) / 2);
+    send.await.expect(NOTHING_FAILS);
+}
+
+fn may_ping_pong(rounds: u64) {
+    let (ping_tx, ping) = may::sync::mpsc::channel();
+    let (pong_tx, pong) = may::sync::mpsc::channel();
+    let answer = may::go!(move || {
+        for number in ping {
+            pong_tx.send(number + 1).expect(NOTHING_FAILS);
+        }
+    });
+    for number in 0..rounds {
+        ping_tx.send(number).expect(NOTHING_FAILS);
+        assert_eq!(pong.recv().expect(NOTHING_FAILS), number + 1);
+    }
+    drop(ping_tx);
+    answer.join().expect(NOTHING_FAILS);
+}
+
 fn channels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("channel");
     let default = || Some(Dispatchers::default());
+    let (thread, pool) = (tokio_thread(), tokio_pool(2));
+    group.bench_function("ping-pong, tokio", |b| {
+        b.iter_custom(|rounds| on_tokio(&thread, tokio_ping_pong(rounds)))
+    });
+    group.bench_function("ping-pong, may (unbounded)", |b| {
+        b.iter_custom(|rounds| on_may(move || may_ping_pong(rounds)))
+    });
+    group.bench_function("ping-pong in the pool, tokio", |b| {
+        b.iter_custom(|rounds| on_tokio(&pool, tokio_ping_pong(rounds)))
+    });
+    group.bench_function("stream, tokio", |b| {
+        b.iter_custom(|count| on_tokio(&thread, tokio_stream(count)))
+    });
+    group.bench_function("stream in the pool, tokio", |b| {
+        b.iter_custom(|count| on_tokio(&pool, tokio_stream(count)))
+    });
     group.bench_function("ping-pong, rendezvous", |b| {
         b.iter_custom(|rounds| ping_pong(None, Capacity::rendezvous(), rounds))
     });
@@ -138,38 +206,5 @@ fn channels(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn turns(criterion: &mut Criterion) {
-    criterion.bench_function("lock, free", |b| {
-        let lock = Mutex::new(0_u64);
-        run_blocking(|_| {
-            b.iter(|| *lock.lock().expect("free") += 1);
-            Ok(())
-        })
-        .expect("nothing here fails");
-    });
-    criterion.bench_function("lock, handed over", |b| {
-        b.iter_custom(|rounds| {
-            let lock = Mutex::new(0_u64);
-            let start = Instant::now();
-            run_blocking(|s| {
-                for _ in 0..2 {
-                    let lock = &lock;
-                    s.launch(move |_| {
-                        for _ in 0..rounds.div_ceil(2) {
-                            let mut count = lock.lock()?;
-                            yield_()?;
-                            *count += 1;
-                        }
-                        Ok(())
-                    });
-                }
-                Ok(())
-            })
-            .expect("nothing here fails");
-            start.elapsed()
-        })
-    });
-}
-
-criterion_group!(benches, channels, selects, turns);
+criterion_group!(benches, channels, selects);
 criterion_main!(benches);
