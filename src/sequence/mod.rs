@@ -13,7 +13,8 @@
 //!   the block and `yield_`, the thread's state is theirs (the innermost job, what is installed on the thread), and whoever
 //!   asks for elements might leave the frames that this state points to before the block goes on. These frames are
 //!   counted too. Where a block comes back from with another count than it was resumed with, it is turned back at once, and
-//!   its `yield_` returns an error. It is asked there and not in `yield_`, because the count is at hand there.
+//!   its `yield_` returns an error. It is asked there and not in `yield_`, because the count is at hand there
+//!   (`asm-notes/sequence.md`).
 //!
 //! R2: an iterator can be forgotten. Its closure is `'static` and its stack is leaked then, never unmapped, so nothing that
 //! it refers to ends before it. It is not `Send`: the block goes on where it began.
