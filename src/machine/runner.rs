@@ -78,6 +78,12 @@ impl Run<'_> {
         self.here.home().local.loops.get() > 0
     }
 
+    /// The task runs no more: what comes now are frames of the runtime.
+    fn leave(&self) {
+        let local = &self.here.home().local;
+        local.current.set(local.loop_task.get());
+    }
+
     /// The task lives on this thread.
     pub(super) fn bind(&self) {
         if self.task.home().is_none() {
@@ -171,6 +177,10 @@ impl<M: StateMachine> Machine<M> {
         // SAFETY: as above; nobody else has it before the departure, below.
         unsafe { (*root).top = run.top };
         if installed {
+            if ended.is_err() {
+                // Its turn is over: who resumes it in there is not inside it any more.
+                run.leave();
+            }
             installed::exit(task);
         }
         match ended {

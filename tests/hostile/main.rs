@@ -4,6 +4,7 @@
 mod watchdog;
 
 mod errors;
+mod machines;
 mod races;
 mod threads;
 

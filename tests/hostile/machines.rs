@@ -1,0 +1,59 @@
+//! State machines and futures that mean no good.
+
+use std::any::Any;
+
+use super::*;
+use switchback::machine::{Slot, StateMachine, Step, Turn};
+
+/// Resumes what it holds when it is taken off a thread.
+#[derive(Debug)]
+struct Resumes(Arc<Mutex<Option<Continuation<u32>>>>);
+
+impl Element for Resumes {
+    fn thread_context(&self) -> Option<&dyn ThreadContextElement> {
+        Some(self)
+    }
+}
+
+impl ThreadContextElement for Resumes {
+    fn update_thread_context(&self, _: &CoroutineContext) -> Box<dyn Any> {
+        Box::new(())
+    }
+
+    fn restore_thread_context(&self, _: &CoroutineContext, _: Box<dyn Any>) {
+        if let Some(me) = self.0.lock().unwrap().take() {
+            me.resume(7);
+        }
+    }
+}
+
+struct Stores(Arc<Mutex<Option<Continuation<u32>>>>, Slot<u32>);
+
+impl StateMachine for Stores {
+    type Output = u32;
+
+    fn resume(&mut self, label: u32, turn: &mut Turn<'_, Self>) -> Result<Step<u32>> {
+        if label == 1 {
+            return Ok(Step::Return(self.1.take()?));
+        }
+        let place = self.0.clone();
+        let store = move |me| {
+            *place.lock().unwrap() = Some(me);
+            Ok(())
+        };
+        turn.at(1).suspend(store, |me| &mut me.1)
+    }
+}
+
+#[test]
+fn a_machine_is_resumed_by_what_is_restored_as_it_parks() {
+    let _watchdog = Watchdog::new();
+    run_blocking(|s| {
+        let place = Arc::default();
+        let builder = s.builder().context(Resumes(Arc::clone(&place)));
+        let value = builder.async_machine(Stores(place, Slot::new()));
+        assert_eq!(value.await_()?, 7);
+        Ok(())
+    })
+    .unwrap();
+}
