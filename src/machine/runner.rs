@@ -264,6 +264,10 @@ impl<M: StateMachine> Machine<M> {
         // From here on the block may be freed, while handlers of its ancestors run on this thread.
         if let Some(home) = current::home() {
             home.local.current.set(home.local.loop_task.get());
+            if home.has_host() {
+                // Its last child may end elsewhere, and the host is told then of what has lived here.
+                task.set_home(home, false);
+            }
         }
         finish::end_body(task);
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::*;
+use switchback::CompletableJob;
 use switchback::machine::{Slot, StateMachine, Step, Turn};
 
 /// Resumes what it holds when it is taken off a thread.
@@ -54,6 +55,41 @@ fn a_machine_is_resumed_by_what_is_restored_as_it_parks() {
         let value = builder.async_machine(Stores(place, Slot::new()));
         assert_eq!(value.await_()?, 7);
         Ok(())
+    })
+    .unwrap();
+}
+
+/// Ends with a child that somebody else completes.
+struct Leaves(Arc<Mutex<Option<CompletableJob>>>);
+
+impl StateMachine for Leaves {
+    type Output = ();
+
+    fn resume(&mut self, _: u32, turn: &mut Turn<'_, Self>) -> Result<Step<()>> {
+        *self.0.lock().unwrap() = Some(Job::by_hand_under(&turn.job()));
+        Ok(Step::Return(()))
+    }
+}
+
+#[test]
+fn a_host_is_told_of_the_end_of_a_machine_whose_last_child_ends_elsewhere() {
+    let _watchdog = Watchdog::new();
+    event_loop(|host| {
+        let place: Arc<Mutex<Option<CompletableJob>>> = Arc::default();
+        let machine = Leaves(place.clone());
+        let builder = GlobalScope.builder().dispatcher(host.dispatcher());
+        let job = builder.launch_machine(machine);
+        host.run_until_idle();
+        let child = place.lock().unwrap().take().unwrap();
+        let other = std::thread::spawn(move || {
+            // If the host does not sleep by then, it is not put to the test.
+            std::thread::sleep(ms(20));
+            child.complete();
+        });
+        while !job.is_completed() {
+            host.wait(None);
+        }
+        other.join().unwrap();
     })
     .unwrap();
 }
