@@ -94,6 +94,21 @@ impl Run<'_> {
         }
     }
 
+    /// An unconfined task goes behind the others of this thread, if that has a loop: its dispatcher would have it go on at
+    /// once.
+    fn go_behind(&self) -> Turned {
+        if !self.has_loop() {
+            nested::send_to_default(NonNull::from(self.task));
+            return Turned::Gone;
+        }
+        self.bind();
+        let home = self.here.home();
+        // SAFETY: this thread owns the home, and has the one right to the task, which is in no queue.
+        unsafe { home.push_ready(self.task) };
+        home.call_host();
+        Turned::Stays
+    }
+
     /// It lives nowhere.
     pub(super) fn unbind(&self) {
         if let Some(home) = self.task.home() {
@@ -185,6 +200,9 @@ impl<M: StateMachine> Machine<M> {
         }
         match ended {
             Err(Ended::Stays) => return Turned::Stays,
+            Err(Ended::Yields) if start::dispatcher_of(task).is_unconfined() => {
+                return run.go_behind();
+            }
             Err(Ended::Yields) => start::dispatch(NonNull::from(task)),
             Err(Ended::Elsewhere) => nested::send_to_default(NonNull::from(task)),
             Err(_) => {

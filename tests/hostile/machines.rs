@@ -93,3 +93,43 @@ fn a_host_is_told_of_the_end_of_a_machine_whose_last_child_ends_elsewhere() {
     })
     .unwrap();
 }
+
+/// Yields until a flag is set.
+struct Spins<'a>(&'a AtomicBool);
+
+impl StateMachine for Spins<'_> {
+    type Output = ();
+
+    fn resume(&mut self, _: u32, turn: &mut Turn<'_, Self>) -> Result<Step<()>> {
+        turn.woken()?;
+        if self.0.load(Ordering::SeqCst) {
+            return Ok(Step::Return(()));
+        }
+        turn.at(1).yield_()
+    }
+}
+
+#[test]
+fn an_unconfined_machine_that_yields_lets_others_run() {
+    let _watchdog = Watchdog::new();
+    let flag = AtomicBool::new(false);
+    run_blocking(|s| {
+        let unconfined = s.builder().dispatcher(Dispatchers::unconfined());
+        unconfined.launch_machine(Spins(&flag));
+        s.launch(|_| flag.store(true, Ordering::SeqCst));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_unconfined_machine_that_yields_gives_a_plain_thread_back() {
+    let _watchdog = Watchdog::new();
+    static FLAG: AtomicBool = AtomicBool::new(false);
+    let job = GlobalScope
+        .builder()
+        .dispatcher(Dispatchers::unconfined())
+        .launch_machine(Spins(&FLAG));
+    FLAG.store(true, Ordering::SeqCst);
+    job.join().unwrap();
+}
