@@ -69,6 +69,8 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
         let woken = if !waking.park(generation)
             && here.task().word.withdraw(generation) == Withdrawal::Withdrawn
         {
+            // Woken while it was polled: it may do that each time, and the others have their turn in between.
+            here.go_behind();
             Woken::Value
         } else {
             here.park(generation, true, || ())

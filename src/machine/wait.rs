@@ -32,7 +32,7 @@ pub(super) enum Begun {
     Done(Delivered),
     /// The word is published.
     Waits(Generation),
-    /// It goes to the end of the queue, and then it is over.
+    /// It goes to the end of the queue, and begins again then.
     Yields,
 }
 

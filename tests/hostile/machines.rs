@@ -1,9 +1,14 @@
 //! State machines and futures that mean no good.
 
 use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll};
 
 use super::*;
 use switchback::CompletableJob;
+use switchback::future::block_on;
 use switchback::machine::{Slot, StateMachine, Step, Turn};
 
 /// Resumes what it holds when it is taken off a thread.
@@ -132,4 +137,83 @@ fn an_unconfined_machine_that_yields_gives_a_plain_thread_back() {
         .launch_machine(Spins(&FLAG));
     FLAG.store(true, Ordering::SeqCst);
     job.join().unwrap();
+}
+
+/// A future that is never ready before the flag is set, and wakes itself at each poll.
+struct WakesItself<'a>(&'a AtomicBool, &'a AtomicU32);
+
+impl Future for WakesItself<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        self.1.fetch_add(1, Ordering::SeqCst);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_future_that_wakes_itself_lets_others_run() {
+    let _watchdog = Watchdog::new();
+    for by_machine in [false, true] {
+        let (flag, polls) = (AtomicBool::new(false), AtomicU32::new(0));
+        run_blocking(|s| {
+            let future = WakesItself(&flag, &polls);
+            if by_machine {
+                s.launch_future(future);
+            } else {
+                s.launch(|_| block_on(future));
+            }
+            s.launch(|_| flag.store(true, Ordering::SeqCst));
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_future_that_wakes_itself_lets_others_run_on_a_plain_thread() {
+    let _watchdog = Watchdog::new();
+    let (flag, polls) = (AtomicBool::new(false), AtomicU32::new(0));
+    run_blocking(|s| {
+        s.launch(|_| flag.store(true, Ordering::SeqCst));
+        block_on(WakesItself(&flag, &polls))
+    })
+    .unwrap();
+    let (late, polls) = (AtomicBool::new(false), AtomicU32::new(0));
+    let waited = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while polls.load(Ordering::SeqCst) < 10 {
+                std::thread::yield_now();
+            }
+            late.store(true, Ordering::SeqCst);
+        });
+        block_on(WakesItself(&late, &polls))
+    });
+    waited.unwrap();
+}
+
+#[test]
+fn a_future_that_wakes_itself_is_cancelled() {
+    let _watchdog = Watchdog::new();
+    for by_machine in [false, true] {
+        let (flag, polls) = (AtomicBool::new(false), AtomicU32::new(0));
+        run_blocking(|s| {
+            let future = WakesItself(&flag, &polls);
+            let builder = s.builder().dispatcher(Dispatchers::default());
+            let job = if by_machine {
+                builder.launch_future(future)
+            } else {
+                builder.launch(|_| block_on(future))
+            };
+            while polls.load(Ordering::SeqCst) < 10 {
+                std::thread::yield_now();
+            }
+            job.cancel_and_join()
+        })
+        .unwrap();
+    }
 }

@@ -11,7 +11,7 @@ use crate::machine::turn::IntoSlot;
 use crate::machine::wait::{Begun, Caller, Delivered, Wait};
 use crate::task::wait::Here;
 use crate::task::waking::Waking;
-use crate::task::word::{Withdrawal, Woken};
+use crate::task::word::{Generation, Withdrawal, Woken};
 use crate::task::{Task, current};
 
 /// [`At::future`](crate::machine::At::future).
@@ -35,35 +35,45 @@ impl<M, F: Future> FutureWait<M, F> {
             into,
         }
     }
+
+    /// Polls it once.
+    fn poll(self: Pin<&Self>) -> std::thread::Result<Poll<F::Output>> {
+        let waker = self.waking.waker();
+        self.waking.begin();
+        // SAFETY: it stands in its leaf, in a box, until it is dropped; nobody else comes to it.
+        let future = unsafe { Pin::new_unchecked(&mut *self.future.get()) };
+        current::closed(|| future.poll(&mut Context::from_waker(&waker)))
+    }
+
+    /// It is pending. Woken while it was polled it is polled again, and the others have their turn before: it may do that each
+    /// time.
+    fn park(&self, here: &Here, generation: Generation) -> Begun {
+        here.publish(generation, true);
+        if self.waking.park(generation)
+            || here.task().word.withdraw(generation) == Withdrawal::Claimed
+        {
+            Begun::Waits(generation)
+        } else {
+            Begun::Yields
+        }
+    }
 }
 
 impl<M, F: Future> Wait for FutureWait<M, F> {
     fn begin(self: Pin<&Self>, here: &Here, caller: Caller) -> Begun {
-        let waker = self.waking.waker();
-        loop {
-            self.waking.begin();
-            // SAFETY: it stands in its leaf, in a box, until it is dropped; nobody else comes to it.
-            let future = unsafe { Pin::new_unchecked(&mut *self.future.get()) };
-            let polled = current::closed(|| future.poll(&mut Context::from_waker(&waker)));
-            let answer = match polled {
+        let answer = match here.check() {
+            Err(error) => Err(error),
+            Ok(()) => match self.poll() {
                 Err(panic) => return Begun::Done(Err(panic)),
                 Ok(Poll::Ready(value)) => Ok(value),
                 Ok(Poll::Pending) => match here.prepare() {
                     Err(error) => Err(error),
-                    Ok(generation) => {
-                        here.publish(generation, true);
-                        if self.waking.park(generation)
-                            || here.task().word.withdraw(generation) == Withdrawal::Claimed
-                        {
-                            return Begun::Waits(generation);
-                        }
-                        continue;
-                    }
+                    Ok(generation) => return self.park(here, generation),
                 },
-            };
-            // SAFETY: the slot is one of an `M`, and so is the machine that has asked for this wait.
-            return Begun::Done(unsafe { caller.tell::<M, _>(self.into, answer) });
-        }
+            },
+        };
+        // SAFETY: the slot is one of an `M`, and so is the machine that has asked for this wait.
+        Begun::Done(unsafe { caller.tell::<M, _>(self.into, answer) })
     }
 
     fn end(self: Pin<&Self>, here: &Here, woken: Woken, caller: Caller) -> Option<Delivered> {
