@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod beside_tokio;
 mod calls;
 mod channels;
 mod example;
