@@ -49,6 +49,8 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod patience;
+#[cfg(feature = "futures-io")]
+mod polled;
 mod resolve;
 pub(crate) mod select;
 pub(crate) mod socket;

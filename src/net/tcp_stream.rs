@@ -33,6 +33,8 @@ static PEEK: Label = Label("peek");
 #[derive(Debug)]
 pub struct TcpStream {
     pub(super) socket: Socket<std::net::TcpStream>,
+    #[cfg(feature = "futures-io")]
+    pub(super) polls: crate::net::polled::Polls,
 }
 
 impl TcpStream {
@@ -134,6 +136,8 @@ impl TcpStream {
     pub(super) fn of_nonblocking(stream: std::net::TcpStream) -> Self {
         Self {
             socket: Socket::new(stream),
+            #[cfg(feature = "futures-io")]
+            polls: crate::net::polled::Polls::default(),
         }
     }
 
