@@ -43,6 +43,13 @@ pub(super) struct Root<M> {
     machine: UnsafeCell<M>,
 }
 
+/// The header of the task and the pointer to the top: what a parked machine takes besides its label, its fields, and what it
+/// waits for.
+const _: () = assert!(
+    size_of::<TaskCell<(), Root<u32>>>() - size_of::<[u32; 2]>() <= 200,
+    "a machine has outgrown its budget"
+);
+
 impl<M> Root<M> {
     pub(super) fn new(machine: M) -> Self {
         Self {
