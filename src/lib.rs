@@ -37,6 +37,7 @@
 //!   [`start_coroutine`], [`create_coroutine`].
 //!
 //! - Compute step by step: [`sequence()`], [`iterator()`].
+//! - Do without a stack: [`machine`], labelled state machines; [`future`], the bridge to `async` code.
 //! - Drive: [`EventLoop`], for programs that have a main loop already.
 //! - Test: [`testing::run_test`], on a virtual clock.
 //! - Coming from Kotlin: [the table of names and differences](coming_from_kotlin).

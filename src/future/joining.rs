@@ -81,6 +81,21 @@ impl IntoFuture for Job {
     type IntoFuture = JobFuture;
 
     /// Waits for the completion of the job in `async` code of any runtime. A New one is started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::future::block_on;
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let job = GlobalScope.launch(|_| delay(ms(1)));
+    /// block_on(async move {
+    ///     job.clone().await;
+    ///     assert!(job.is_completed());
+    /// })
+    /// # }
+    /// ```
     fn into_future(self) -> JobFuture {
         JobFuture {
             job: self,
@@ -128,6 +143,19 @@ impl<'scope, T> IntoFuture for Deferred<'scope, T> {
     type IntoFuture = DeferredFuture<'scope, T>;
 
     /// Waits for the value in `async` code of any runtime. A New coroutine is started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::future::block_on;
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let value = GlobalScope.async_(|_| Ok(7));
+    /// assert_eq!(block_on(async move { value.await })??, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     fn into_future(self) -> DeferredFuture<'scope, T> {
         DeferredFuture {
             deferred: Some(self),

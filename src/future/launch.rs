@@ -46,6 +46,22 @@ impl<'scope> Scope<'scope, '_> {
     /// # Suspension
     ///
     /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let (sender, receiver) = channel(Capacity::unlimited());
+    /// run_blocking(|s| {
+    ///     let green = s.async_(|_| { delay(ms(1))?; Ok(7) });
+    ///     s.launch_future(async { sender.try_send(green.await?).map_err(Error::from) });
+    ///     assert_eq!(receiver.recv()?, 7);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn launch_future<F>(&'scope self, future: F) -> Job
     where
@@ -61,6 +77,28 @@ impl<'scope> Scope<'scope, '_> {
     /// # Suspension
     ///
     /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use switchback::prelude::*;
+    ///
+    /// # fn main() -> Result<()> {
+    /// let sum = run_blocking(|s| {
+    ///     let parts = [1, 2, 3].map(|n| s.async_(move |_| { delay(ms(1))?; Ok(n) }));
+    ///     s.async_future(async {
+    ///         let mut sum = 0;
+    ///         for part in parts {
+    ///             sum += part.await?;
+    ///         }
+    ///         Ok(sum)
+    ///     })
+    ///     .await_()
+    /// })?;
+    /// assert_eq!(sum, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn async_future<F, T>(&'scope self, future: F) -> Deferred<'scope, T>
     where

@@ -32,6 +32,42 @@ impl<'scope> Scope<'scope, '_> {
     /// # Suspension
     ///
     /// Never suspends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use switchback::machine::{StateMachine, Step, Turn};
+    /// use switchback::prelude::*;
+    ///
+    /// /// Counts, a little later.
+    /// struct Counts<'a>(&'a AtomicU32);
+    ///
+    /// impl StateMachine for Counts<'_> {
+    ///     type Output = ();
+    ///
+    ///     fn resume(&mut self, label: u32, turn: &mut Turn<'_, Self>) -> Result<Step<()>> {
+    ///         if label == 0 {
+    ///             return turn.at(1).delay(ms(1));
+    ///         }
+    ///         turn.woken()?;
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///         Ok(Step::Return(()))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let count = AtomicU32::new(0);
+    /// run_blocking(|s| {
+    ///     for _ in 0..1000 {
+    ///         s.launch_machine(Counts(&count));
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(count.into_inner(), 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn launch_machine<M>(&'scope self, machine: M) -> Job
     where

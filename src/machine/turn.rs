@@ -31,6 +31,13 @@ pub enum Step<T> {
 pub struct Suspension(pub(super) ());
 
 /// Where the answer of what a machine has waited for, or called, comes in: one of its saved locals.
+///
+/// # Examples
+///
+/// ```
+/// let mut slot = switchback::machine::Slot::<u32>::new();
+/// assert!(slot.take().is_err());
+/// ```
 pub struct Slot<T>(Option<Result<T>>);
 
 impl<T> Slot<T> {

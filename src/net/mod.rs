@@ -10,6 +10,9 @@
 //! [`on_datagram`](crate::sync::Select::on_datagram), [`on_readable`](crate::sync::Select::on_readable),
 //! [`on_writable`](crate::sync::Select::on_writable).
 //!
+//! With the feature `futures-io`, [`TcpStream`] also has the `AsyncRead` and `AsyncWrite` of the futures crates, for libraries
+//! that are written for `async`. It may be polled on any thread; who waits is woken by a thread that is there for that.
+//!
 //! # Cancellation
 //!
 //! Each call that may wait checks first. A cancelled one returns an [`io::Error`](std::io::Error) of kind
