@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use switchback::machine::{Slot, StateMachine, Step, Turn};
+use switchback::new_single_thread_context;
 use switchback::prelude::*;
 
 /// Counts up in `steps` calls, each a machine of its own, and waits at the bottom.
@@ -70,6 +71,77 @@ fn a_failure_goes_up_through_all_callers() {
     let error = run_blocking(|s| s.async_machine(machine).await_()).unwrap_err();
     assert_eq!(error.to_string(), "at the bottom");
     assert_eq!(dropped.load(Ordering::Relaxed), DEPTH as usize + 1);
+}
+
+/// How a deep chain ends that waits at the bottom.
+fn ends_at_the_bottom(end: impl FnOnce(&Job)) -> usize {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let gate = CompletableDeferred::<()>::new();
+    let pool = new_single_thread_context("deep").unwrap();
+    let scope = CoroutineScope::new(pool.dispatcher() + SupervisorJob::new());
+    let bottom = Bottom(gate.job());
+    let job = scope.launch_machine(Chain::new(DEPTH / 10, bottom, &dropped));
+    while !job.dump().contains("join at ") {
+        std::thread::yield_now();
+    }
+    assert_eq!(dropped.load(Ordering::Relaxed), 0);
+    end(&job);
+    drop(pool);
+    gate.complete(());
+    job.join().unwrap();
+    assert!(job.is_cancelled());
+    dropped.load(Ordering::Relaxed)
+}
+
+/// Waits for a gate.
+struct Bottom(Job);
+
+/// Calls down to the bottom.
+struct Chain {
+    left: u32,
+    bottom: Option<Bottom>,
+    below: Slot<()>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl Chain {
+    fn new(left: u32, bottom: Bottom, dropped: &Arc<AtomicUsize>) -> Self {
+        Self {
+            left,
+            bottom: Some(bottom),
+            below: Slot::new(),
+            dropped: dropped.clone(),
+        }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl StateMachine for Chain {
+    type Output = ();
+
+    fn resume(&mut self, label: u32, turn: &mut Turn<'_, Self>) -> Result<Step<()>> {
+        match (label, self.bottom.take()) {
+            (0, Some(bottom)) if self.left == 0 => turn.at(2).join(&bottom.0),
+            (0, Some(bottom)) => {
+                let below = Self::new(self.left - 1, bottom, &self.dropped);
+                turn.at(1).call(below, |me| &mut me.below)
+            }
+            (1, _) => self.below.take().map(Step::Return),
+            _ => turn.woken().map(Step::Return),
+        }
+    }
+}
+
+#[test]
+fn a_deep_chain_that_is_cancelled_or_whose_pool_is_closed_is_dropped_without_recursion() {
+    let all = DEPTH as usize / 10 + 1;
+    assert_eq!(ends_at_the_bottom(Job::cancel), all);
+    assert_eq!(ends_at_the_bottom(|_| ()), all);
 }
 
 /// Calls a machine that panics.

@@ -164,6 +164,29 @@ fn a_join_waits_for_the_end_of_a_job() {
     assert!(ended);
 }
 
+#[test]
+fn on_a_virtual_clock_a_machine_waits_in_no_time() {
+    let start = Instant::now();
+    switchback::testing::run_test(|s| {
+        let late = Arc::new(Mutex::new(Vec::new()));
+        for hours in [3, 1, 2] {
+            let late = late.clone();
+            s.launch_machine(Doing::new(move |label, turn| {
+                if label == 0 {
+                    return turn.at(1).delay(Duration::from_secs(hours * 3600));
+                }
+                late.lock().unwrap().push(hours);
+                turn.woken().map(Step::Return)
+            }));
+        }
+        delay(Duration::from_secs(4 * 3600))?;
+        assert_eq!(*late.lock().unwrap(), [1, 2, 3]);
+        Ok(())
+    })
+    .unwrap();
+    assert!(start.elapsed() < Duration::from_secs(60));
+}
+
 fn resumed_from_a_thread(dispatcher: Dispatcher) -> Result<u32> {
     run_blocking(|s| {
         let machine = Once::new(|turn: &mut Turn<'_, Once<u32>>| {
