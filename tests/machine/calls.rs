@@ -81,7 +81,8 @@ fn ends_at_the_bottom(end: impl FnOnce(&Job)) -> usize {
     let scope = CoroutineScope::new(pool.dispatcher() + SupervisorJob::new());
     let bottom = Bottom(gate.job());
     let job = scope.launch_machine(Chain::new(DEPTH / 10, bottom, &dropped));
-    while !job.dump().contains("join at ") {
+    // Not `last join at`: it waits.
+    while !job.dump().contains(", join at ") {
         std::thread::yield_now();
     }
     assert_eq!(dropped.load(Ordering::Relaxed), 0);

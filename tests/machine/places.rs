@@ -147,7 +147,8 @@ fn a_machine_that_waits_when_its_pool_is_closed_fails_and_says_so() {
     while threads.lock().unwrap().is_empty() {
         std::thread::yield_now();
     }
-    while !job.dump().contains("label 1") {
+    // Not `last join at`: it waits.
+    while !job.dump().contains(", join at ") {
         std::thread::yield_now();
     }
     drop(pool);
