@@ -217,3 +217,26 @@ fn a_future_that_wakes_itself_is_cancelled() {
         .unwrap();
     }
 }
+
+/// Asks for the elements of a sequence that fails.
+struct Counts;
+
+impl StateMachine for Counts {
+    type Output = usize;
+
+    fn resume(&mut self, _: u32, _: &mut Turn<'_, Self>) -> Result<Step<usize>> {
+        let broken = sequence(|y| {
+            y.yield_(1)?;
+            Err(Error::msg("broken"))
+        });
+        Ok(Step::Return(broken.iter().count()))
+    }
+}
+
+#[test]
+fn a_machine_ends_with_the_failure_that_a_sequence_throws() {
+    let _watchdog = Watchdog::new();
+    let failed = run_blocking(|s| s.async_machine(Counts).await_()).unwrap_err();
+    assert!(!failed.is_panic(), "{failed:?}");
+    assert_eq!(failed.to_string(), "broken");
+}
