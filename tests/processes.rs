@@ -7,12 +7,19 @@ use switchback::prelude::*;
 
 const CASE: &str = "SWITCHBACK_TEST_CASE";
 
+const PLACE: &str = "SWITCHBACK_TEST_PLACE";
+
 /// Runs the test `name` again in a child process, in which `in_child` is true.
 fn in_a_child(name: &str) -> Output {
+    in_a_child_at(name, "")
+}
+
+fn in_a_child_at(name: &str, place: &str) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(CASE, name);
+        .env(CASE, name)
+        .env(PLACE, place);
     command.output().unwrap()
 }
 
@@ -289,6 +296,32 @@ fn a_forgotten_event_loop_on_which_coroutines_live_aborts_at_the_end_of_its_thre
         text.contains("\"forgetful host\" ended while 1 coroutines lived"),
         "{text}"
     );
+}
+
+#[test]
+fn a_process_exits_with_its_code_wherever_it_does() {
+    let name = "a_process_exits_with_its_code_wherever_it_does";
+    if in_child(name) {
+        let exit = || -> Result<()> { std::process::exit(3) };
+        let place = std::env::var(PLACE).unwrap();
+        let run = move || {
+            let _: Result<()> = run_blocking(|s| {
+                s.launch(|_| delay(ms(100_000)));
+                yield_()?;
+                match &*place {
+                    "body" => std::process::exit(3),
+                    "coroutine" => s.launch(|_| exit()).join(),
+                    _ => with_context(Dispatchers::default(), |_| exit()),
+                }
+            });
+        };
+        std::thread::spawn(run).join().unwrap();
+        unreachable!("it has exited");
+    }
+    for place in ["body", "coroutine", "worker"] {
+        let output = in_a_child_at(name, place);
+        assert_eq!(output.status.code(), Some(3), "{place} {}", text(&output));
+    }
 }
 
 #[test]

@@ -71,8 +71,24 @@ fn bare_task(home: &'static Home) -> NonNull<Task> {
     task
 }
 
+/// Whether it is the process that ends, and not just this thread: `exit` runs the last destructors of the thread that calls it,
+/// on top of whatever runs there.
+fn process_ends(home: &Home) -> bool {
+    let local = &home.local;
+    let own = local.thread_task.get();
+    // SAFETY: the thread's own task is released by `leave` alone.
+    let is_in_scope = unsafe { own.as_ref() }.is_some_and(|own| !own.current().is_null());
+    // SAFETY: they touch no memory.
+    let is_main = unsafe { libc::gettid() == libc::getpid() };
+    is_in_scope || local.turning.get() || !std::ptr::eq(local.current.get(), own) || is_main
+}
+
 /// Runs when the thread ends: gives back what `settle` took.
 fn leave(home: &'static Home) {
+    if process_ends(home) {
+        // Nothing that lives here goes on, and its stacks stay.
+        return;
+    }
     let hosted = home.hosted.load(std::sync::atomic::Ordering::Relaxed);
     let closed = match &*Worker::of(home).open.borrow() {
         // Of an event loop that its host has forgotten.
