@@ -147,16 +147,7 @@ impl Driver {
             reactor.poll(home, Sleep::Until(until));
             return;
         }
-        if self.watched.borrow().is_empty() {
-            home.bell.doze(until);
-        } else {
-            self.sleep_in_poll(home, until);
-        }
-    }
-
-    /// Whether the next sleep will be by the futex of the bell.
-    pub(crate) fn will_doze(&self) -> bool {
-        self.watched.borrow().is_empty() && self.reactor.borrow().is_none()
+        self.sleep_in_poll(home, until);
     }
 
     /// A plain thread waits for a descriptor too, until [`Driver::unwatch`].
@@ -179,7 +170,7 @@ impl Driver {
     fn sleep_in_poll(&self, home: &'static Home, until: Option<u64>) {
         let mut polled = self.polled.borrow_mut();
         polled.clear();
-        let event = home.bell.event();
+        let event = home.event();
         polled.push(libc::pollfd {
             fd: event.unwrap_or(-1),
             events: libc::POLLIN,
@@ -198,7 +189,7 @@ impl Driver {
         };
         wait_for(&mut polled, timeout(until, longest));
         if polled[0].revents != 0 {
-            home.bell.silence();
+            home.silence();
         }
         let chain = Queue::new();
         for (fd, watched) in polled[1..].iter().zip(&*self.watched.borrow()) {

@@ -125,7 +125,7 @@ pub(crate) struct Reactor {
 impl Reactor {
     pub(crate) fn new(home: &'static Home) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let can_be_woken = match home.bell.event() {
+        let can_be_woken = match home.event() {
             Some(event) => {
                 poll.registry()
                     .register(&mut SourceFd(&event), WAKE, Interest::READABLE)?;
@@ -258,7 +258,7 @@ impl Reactor {
         let ready = Queue::new();
         for event in &self.events {
             if event.token() == WAKE {
-                home.bell.silence();
+                home.silence();
                 continue;
             }
             let Some(entry) = self.entries.get_mut(event.token().0) else {

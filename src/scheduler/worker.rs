@@ -283,19 +283,14 @@ impl Worker {
             }
             None => limit,
         };
-        // Before the announcement: whoever answers that must find how to wake this thread.
-        if Driver::of(self.home).will_doze() {
-            self.home.bell.prepare_to_doze();
-        } else {
-            self.home.bell.event();
-        }
+        // Made before the announcement: whoever answers that must find it.
+        self.home.event();
         self.as_loop(|| {
             self.home.sleep.announce();
             if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
                 Driver::of(self.home).sleep(self.home, limit);
             }
             self.home.sleep.wake();
-            self.home.bell.rise();
             self.home.take_inbox();
             Driver::of(self.home).fire_timers();
         });

@@ -8,11 +8,11 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::task::bell::Bell;
 use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
 use crate::task::sleep::SleepWord;
@@ -32,7 +32,7 @@ pub(crate) type HostCall = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct Home {
     inbox: Inbox<Task>,
     pub(crate) sleep: SleepWord,
-    pub(crate) bell: Bell,
+    event: AtomicI32,
     /// How many started coroutines live here: written by the owner, read by those who place new ones.
     pub(crate) hosted: AtomicU32,
     /// Free for the scheduler that owns the thread: how much unstarted work it was handed.
@@ -95,7 +95,7 @@ impl Home {
             Box::leak(Box::new(Home {
                 inbox: Inbox::new(),
                 sleep: SleepWord::new(),
-                bell: Bell::new(),
+                event: AtomicI32::new(-1),
                 hosted: AtomicU32::new(0),
                 handed: AtomicU32::new(0),
                 has_host: AtomicBool::new(false),
@@ -150,7 +150,7 @@ impl Home {
     #[inline]
     pub(crate) fn notify(&self) {
         if self.sleep.notify() {
-            self.bell.ring();
+            self.ring();
         }
         if self.has_host() {
             self.ask_host();
@@ -191,6 +191,43 @@ impl Home {
         drop(host);
         // Outside the lock: it is the user's.
         drop(old);
+    }
+
+    #[cold]
+    fn ring(&self) {
+        let event = self.event.load(Ordering::Acquire);
+        if event >= 0 {
+            let one = 1u64;
+            // SAFETY: eight bytes of ours, to a descriptor that is never closed. It cannot fail but for a full counter,
+            // which means that the thread has been told already.
+            unsafe { libc::write(event, (&raw const one).cast(), 8) };
+        }
+    }
+
+    /// Owner: the eventfd, made at the first call. `None` when there is no descriptor to be had; the owner then sleeps
+    /// in short turns.
+    pub(crate) fn event(&self) -> Option<RawFd> {
+        let event = self.event.load(Ordering::Acquire);
+        if event >= 0 {
+            return Some(event);
+        }
+        // SAFETY: a plain system call.
+        let event = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+        if event < 0 {
+            return None;
+        }
+        self.event.store(event, Ordering::Release);
+        Some(event)
+    }
+
+    /// Owner: empties the eventfd.
+    pub(crate) fn silence(&self) {
+        let event = self.event.load(Ordering::Relaxed);
+        if event >= 0 {
+            let mut count = 0u64;
+            // SAFETY: eight bytes of ours.
+            unsafe { libc::read(event, (&raw mut count).cast(), 8) };
+        }
     }
 
     /// Owner: moves what others have sent into the queue of ready tasks.

@@ -1,6 +1,6 @@
 //! Layer 3: a task, which is a job with something that runs: a coroutine, the frame of a scope, or a plain thread.
 //!
-//! - [`word`] decides who may resume a suspended task; [`inbox`], [`sleep`] and [`bell`] bring it back to its thread.
+//! - [`word`] decides who may resume a suspended task; [`inbox`] and [`sleep`] bring it back to its thread.
 //! - [`home`] is a thread as its tasks know it; [`current`] tells which one we are on.
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
 //! - [`waking`] makes a `Waker` of the standard library for it; [`signal`] decides which wake-up claims.
@@ -14,7 +14,6 @@
 //! its link in the parent's child list (one count), by each handle, and by each continuation that user code holds. What
 //! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame.
 
-pub(crate) mod bell;
 pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod current;

@@ -3,12 +3,12 @@
 //! ```text
 //! AWAKE    -O> DROWSY     announce: O will look at its inbox once more, and then sleep
 //! DROWSY   -O> AWAKE      found something, or the deadline came, or the reactor had news
-//! DROWSY   -P> NOTIFIED   P has sent something: P owes a ring of the bell (`bell.rs`)
+//! DROWSY   -P> NOTIFIED   P has sent something: P owes a write to the eventfd
 //! NOTIFIED -O> AWAKE      woke, or found out before it slept
 //! ```
 //!
-//! O: store DROWSY; read the inbox; if empty, block until the bell rings. P: push; read the word; if DROWSY,
-//! exchange it for NOTIFIED and ring the bell. The store and the push come before the reads in one order (all
+//! O: store DROWSY; read the inbox; if empty, block until the eventfd is readable. P: push; read the word; if DROWSY,
+//! exchange it for NOTIFIED and write to the eventfd. The store and the push come before the reads in one order (all
 //! sequentially consistent), so either O sees the push or P sees DROWSY: no wake-up is lost. P's exchange makes one
 //! writer out of many, so a burst of pushes costs one system call.
 
@@ -36,13 +36,13 @@ impl SleepWord {
         self.0.store(DROWSY, Ordering::Relaxed);
     }
 
-    /// O: is awake again. True if somebody has rung the bell, or is about to.
+    /// O: is awake again. True if somebody has written to the eventfd, or is about to.
     pub(crate) fn wake(&self) -> bool {
         // ORDERING: acquire pairs with the notifier's exchange.
         self.0.swap(AWAKE, Ordering::AcqRel) == NOTIFIED
     }
 
-    /// P: after it has pushed. True if P must ring the bell.
+    /// P: after it has pushed. True if P owes the write to the eventfd.
     #[inline]
     #[must_use]
     pub(crate) fn notify(&self) -> bool {
