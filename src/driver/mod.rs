@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use crate::task::home::Home;
 use crate::task::queue::Queue;
+use crate::task::sleep::Bed;
 use crate::task::waiter::{self, Waiter};
 use clock::Clock;
 use reactor::{Direction, Reactor};
@@ -117,15 +118,31 @@ impl Driver {
     }
 
     /// Looks at the reactor without waiting.
-    pub(crate) fn poll_reactor(&self, home: &'static Home) {
-        if let Some(reactor) = &mut *self.reactor.borrow_mut() {
-            reactor.poll(home, Sleep::Not);
+    pub(crate) fn poll_reactor(&self) {
+        if let Some(reactor) = &mut *self.reactor.borrow_mut()
+            && reactor.has_registrations()
+        {
+            reactor.poll(Sleep::Not);
+        }
+    }
+
+    /// Where this thread has to sleep: among its descriptors only if it waits for one.
+    pub(crate) fn bed(&self) -> Bed {
+        let registered = self
+            .reactor
+            .borrow()
+            .as_ref()
+            .is_some_and(Reactor::has_registrations);
+        if registered || !self.watched.borrow().is_empty() {
+            Bed::Descriptors
+        } else {
+            Bed::Word
         }
     }
 
     /// Sleeps until the home is notified, a descriptor is ready or a timer is due, but no longer than until `limit`. The
-    /// caller has announced the sleep and found the inbox empty.
-    pub(crate) fn sleep(&self, home: &'static Home, limit: Option<u64>) {
+    /// caller has announced the sleep, in this bed, and found the inbox empty.
+    pub(crate) fn sleep(&self, home: &'static Home, bed: Bed, limit: Option<u64>) {
         let next = self.wheel.borrow().next_deadline();
         let mut limit = limit;
         if self.clock.is_virtual() {
@@ -140,11 +157,15 @@ impl Driver {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+        if bed == Bed::Word {
+            home.sleep.doze(until);
+            return;
+        }
         // A plain thread may have a reactor from a loop that it ran before, but what it waits for now is not in there.
         if self.watched.borrow().is_empty()
             && let Some(reactor) = &mut *self.reactor.borrow_mut()
         {
-            reactor.poll(home, Sleep::Until(until));
+            reactor.poll(Sleep::Until(until));
             return;
         }
         self.sleep_in_poll(home, until);

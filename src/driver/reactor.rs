@@ -148,6 +148,11 @@ impl Reactor {
         &self.shared
     }
 
+    /// Whether there is anything that could become ready.
+    pub(crate) fn has_registrations(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     /// Registers a descriptor; the key names it from then on.
     pub(crate) fn register(&mut self, fd: RawFd) -> io::Result<usize> {
         let entry = self.entries.vacant_entry();
@@ -222,7 +227,7 @@ impl Reactor {
     }
 
     /// Takes in the edges, after waiting as long as `sleep` allows.
-    pub(crate) fn poll(&mut self, home: &'static Home, sleep: Sleep) {
+    pub(crate) fn poll(&mut self, sleep: Sleep) {
         self.drop_retired();
         let mut patience = Some(std::time::Duration::ZERO);
         if let Sleep::Until(until) = sleep {
@@ -251,14 +256,14 @@ impl Reactor {
             // Interrupted by a signal: the caller looks again.
             return;
         }
-        self.take_in(home);
+        self.take_in();
     }
 
-    fn take_in(&mut self, home: &'static Home) {
+    fn take_in(&mut self) {
         let ready = Queue::new();
         for event in &self.events {
             if event.token() == WAKE {
-                home.silence();
+                // Each write is an edge, so the count need not be read.
                 continue;
             }
             let Some(entry) = self.entries.get_mut(event.token().0) else {

@@ -2,7 +2,8 @@
 //!
 //! The loop takes the first of the ready tasks and resumes it on its stack, or starts it on one. Every 61 turns it looks
 //! at the inbox, the timers and the reactor even if it never runs dry, and takes in what has not started. When there is
-//! nothing to do, it sleeps in one place: the reactor, with the next timer as the deadline.
+//! nothing to do, it sleeps in one place, with the next timer as the deadline: the reactor, or the sleep word if no
+//! descriptor is registered there.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::stack::overflow;
 use crate::task::Task;
 use crate::task::home::Home;
 use crate::task::queue::Queue;
+use crate::task::sleep::Bed;
 
 /// How many turns pass between two looks at the outside.
 const LOOK_EVERY: u32 = 61;
@@ -229,7 +231,7 @@ impl Worker {
             self.home.take_inbox();
             let driver = Driver::of(self.home);
             driver.fire_timers();
-            driver.poll_reactor(self.home);
+            driver.poll_reactor();
         });
     }
 
@@ -260,7 +262,7 @@ impl Worker {
             if !self.home.local.ready.is_empty() {
                 return;
             }
-            driver.poll_reactor(self.home);
+            driver.poll_reactor();
             if !self.home.local.ready.is_empty() || self.search() {
                 return;
             }
@@ -283,12 +285,15 @@ impl Worker {
             }
             None => limit,
         };
-        // Made before the announcement: whoever answers that must find it.
-        self.home.event();
+        let bed = Driver::of(self.home).bed();
+        if bed == Bed::Descriptors {
+            // Made before the announcement: whoever answers that must find it.
+            self.home.event();
+        }
         self.as_loop(|| {
-            self.home.sleep.announce();
+            self.home.sleep.announce(bed);
             if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
-                Driver::of(self.home).sleep(self.home, limit);
+                Driver::of(self.home).sleep(self.home, bed, limit);
             }
             self.home.sleep.wake();
             self.home.take_inbox();

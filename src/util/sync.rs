@@ -7,6 +7,7 @@
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use std::cell::UnsafeCell;
+use std::ptr;
 
 /// A cell that several threads may reach and that a protocol gives to one of them at a time.
 ///
@@ -34,6 +35,57 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
         write(self.0.get())
+    }
+}
+
+/// A word on which a thread can sleep until another one has changed it: `futex(2)`.
+#[derive(Debug)]
+pub(crate) struct Futex(AtomicU32);
+
+impl Futex {
+    pub(crate) const fn new(value: u32) -> Self {
+        Self(AtomicU32::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    /// Sleeps if the word is `expected`, which the kernel asks in one step with going to sleep, until [`Futex::wake`], or
+    /// until a moment of the monotonic clock in nanoseconds. It may return for no reason.
+    pub(crate) fn wait(&self, expected: u32, until: Option<u64>) {
+        let until = until.map(|until| libc::timespec {
+            tv_sec: (until / 1_000_000_000) as libc::time_t,
+            tv_nsec: (until % 1_000_000_000) as libc::c_long,
+        });
+        let until = until.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: a word of ours and a moment that live through the call. This form of the call takes a moment, not a
+        // duration.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.0.as_ptr(),
+                libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
+                expected,
+                until,
+                ptr::null::<u32>(),
+                libc::FUTEX_BITSET_MATCH_ANY,
+            );
+        }
+    }
+
+    /// Wakes the thread that sleeps on the word, if one does.
+    pub(crate) fn wake(&self) {
+        // SAFETY: a word of ours, of which the call takes nothing but the address.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.0.as_ptr(),
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                1,
+            );
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use loom::thread;
 
 use crate::check;
 use crate::task::inbox::{Inbox, Linked};
-use crate::task::sleep::SleepWord;
+use crate::task::sleep::{Bed, SleepWord};
 use crate::util::sync::{AtomicPtr, Shared};
 use crate::yard::Kept;
 
@@ -36,14 +36,16 @@ struct Event {
 struct Home {
     inbox: Inbox<Parcel>,
     sleep: SleepWord,
+    bed: Bed,
     event: Event,
 }
 
 impl Home {
-    fn new() -> Arc<Self> {
+    fn new(bed: Bed) -> Arc<Self> {
         Arc::new(Self {
             inbox: Inbox::new(),
             sleep: SleepWord::new(),
+            bed,
             event: Event {
                 state: Mutex::new((0, 0)),
                 written: Condvar::new(),
@@ -92,8 +94,10 @@ impl Home {
 
     /// O: sleeps until something comes, or not at all if its deadline is over.
     fn sleep(&self, is_over: bool) {
-        self.sleep.announce();
-        if self.inbox.is_empty() && !is_over {
+        self.sleep.announce(self.bed);
+        if self.inbox.is_empty() && !is_over && self.bed == Bed::Word {
+            self.sleep.doze(None);
+        } else if self.inbox.is_empty() && !is_over {
             let mut state = self.event.state.lock().unwrap();
             while state.0 == 0 {
                 state = self.event.written.wait(state).unwrap();
@@ -130,10 +134,17 @@ impl Home {
     }
 }
 
+/// The protocol is the same wherever the thread sleeps.
+fn in_both_beds(model: fn(Bed)) {
+    for bed in [Bed::Descriptors, Bed::Word] {
+        check(move || model(bed));
+    }
+}
+
 #[test]
 fn inbox_two_senders_wake_a_sleeper_and_keep_their_order() {
-    check(|| {
-        let home = Home::new();
+    in_both_beds(|bed| {
+        let home = Home::new(bed);
         let senders: Vec<_> = (0..2)
             .map(|sender| {
                 let home = Arc::clone(&home);
@@ -152,8 +163,8 @@ fn inbox_two_senders_wake_a_sleeper_and_keep_their_order() {
 
 #[test]
 fn inbox_a_wake_up_is_never_lost() {
-    check(|| {
-        let home = Home::new();
+    in_both_beds(|bed| {
+        let home = Home::new(bed);
         let sender = {
             let home = Arc::clone(&home);
             thread::spawn(move || {
@@ -170,8 +181,8 @@ fn inbox_a_wake_up_is_never_lost() {
 /// The sender that saw the announcement of a sleep that was cut short may write during the next one.
 #[test]
 fn inbox_a_deadline_loses_no_wake_up() {
-    check(|| {
-        let home = Home::new();
+    in_both_beds(|bed| {
+        let home = Home::new(bed);
         let sender = {
             let home = Arc::clone(&home);
             thread::spawn(move || {
@@ -186,8 +197,8 @@ fn inbox_a_deadline_loses_no_wake_up() {
 
 #[test]
 fn inbox_a_chain_comes_in_order() {
-    check(|| {
-        let home = Home::new();
+    in_both_beds(|bed| {
+        let home = Home::new(bed);
         let senders: Vec<_> = (0..2)
             .map(|sender| {
                 let home = Arc::clone(&home);
@@ -206,7 +217,7 @@ fn inbox_a_chain_comes_in_order() {
 fn inbox_a_burst_is_one_write() {
     check(|| {
         let sleep = Arc::new(SleepWord::new());
-        sleep.announce();
+        sleep.announce(Bed::Descriptors);
         let others: Vec<_> = (0..2)
             .map(|_| {
                 let sleep = Arc::clone(&sleep);
@@ -220,5 +231,21 @@ fn inbox_a_burst_is_one_write() {
         assert_eq!(writes, 1);
         assert!(sleep.wake(), "the sleeper knows that it was told");
         assert!(!sleep.notify(), "nobody writes for one who is awake");
+    });
+}
+
+/// Who sleeps on the word is woken by whoever notifies, and nobody owes a write.
+#[test]
+fn inbox_a_doze_ends_without_a_write() {
+    check(|| {
+        let sleep = Arc::new(SleepWord::new());
+        sleep.announce(Bed::Word);
+        let other = {
+            let sleep = Arc::clone(&sleep);
+            thread::spawn(move || assert!(!sleep.notify(), "nobody writes for one who dozes"))
+        };
+        sleep.doze(None);
+        assert!(sleep.wake(), "the sleeper knows that it was told");
+        other.join().unwrap();
     });
 }

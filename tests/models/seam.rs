@@ -207,3 +207,42 @@ impl AtomicU32 {
 pub(crate) fn pause(_round: u32) {
     loom::thread::yield_now();
 }
+
+/// A word to sleep on. The lock stands for the kernel's: the word is compared under it, and who wakes takes it.
+#[derive(Debug)]
+pub(crate) struct Futex {
+    word: AtomicU32,
+    woken: loom::sync::Mutex<u64>,
+    bell: loom::sync::Condvar,
+}
+
+impl Futex {
+    pub(crate) fn new(value: u32) -> Self {
+        Self {
+            word: AtomicU32::new(value),
+            woken: loom::sync::Mutex::new(0),
+            bell: loom::sync::Condvar::new(),
+        }
+    }
+
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        &self.word
+    }
+
+    /// In the models no moment ever comes.
+    pub(crate) fn wait(&self, expected: u32, _until: Option<u64>) {
+        let mut woken = self.woken.lock().unwrap();
+        let before = *woken;
+        if self.word.load(Ordering::Relaxed) != expected {
+            return;
+        }
+        while *woken == before {
+            woken = self.bell.wait(woken).unwrap();
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        *self.woken.lock().unwrap() += 1;
+        self.bell.notify_one();
+    }
+}
