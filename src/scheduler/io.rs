@@ -4,18 +4,22 @@
 //! suspended. Since a started coroutine stays on its thread, and another one there might block it for long, each
 //! coroutine gets a thread that hosts nothing, until there are 512 threads; only beyond that are threads shared.
 //!
-//! Coroutines that have not started wait in one channel. A thread that hosts nothing waits at the channel, and ends when
-//! it has waited in vain for some seconds. A thread that hosts something sleeps in its home, as every worker does.
+//! Every thread that has nothing to do sleeps in its home, as every worker does. One that hosts nothing is idle: a coroutine
+//! that is launched is sent to the idle thread that fell asleep last, which is warm, and one that was not sent anything for
+//! some seconds ends. Coroutines for which no thread was idle wait in a queue, from which each thread that has come to its
+//! end takes the next.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-
 use crate::context::{Refused, Unstarted};
+use crate::driver::Driver;
+use crate::driver::clock::deadline_after;
 use crate::scheduler::worker::Worker;
 use crate::scheduler::{Fresh, thread};
+use crate::task::Task;
 use crate::task::home::Home;
 
 /// How many threads run at a time.
@@ -28,8 +32,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The pool.
 #[derive(Debug)]
 pub(crate) struct IoPool {
-    sender: Sender<Fresh>,
-    receiver: Receiver<Fresh>,
     state: Mutex<State>,
     may_run: Condvar,
     /// How many threads run at a time.
@@ -38,14 +40,16 @@ pub(crate) struct IoPool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Coroutines in the channel.
-    queued: usize,
-    /// Threads at the channel.
-    idle: usize,
+    /// Coroutines for which no thread was idle.
+    queue: VecDeque<Fresh>,
+    /// Threads that host nothing and sleep, the last one to do so at the end. Nobody is idle while something is queued.
+    idle: Vec<&'static Home>,
     threads: usize,
     /// The system gave no thread when one was last asked for.
     saturated: bool,
     running: usize,
+    /// Threads that wait until they may run.
+    held_up: usize,
     /// Threads that host coroutines, for sharing when there are no more threads to be had.
     hosts: Vec<&'static Home>,
 }
@@ -53,7 +57,13 @@ struct State {
 impl State {
     /// Whether something waits for a thread, and there are no more threads to be had.
     fn needs_sharing(&self) -> bool {
-        (self.threads >= THREADS || self.saturated) && self.queued > self.idle
+        (self.threads >= THREADS || self.saturated) && !self.queue.is_empty()
+    }
+
+    /// Takes a thread out of the list of the idle ones, if it is there.
+    fn forget_idle(&mut self, home: &'static Home) -> bool {
+        let place = self.idle.iter().rposition(|idle| std::ptr::eq(*idle, home));
+        place.map(|place| self.idle.remove(place)).is_some()
     }
 }
 
@@ -73,10 +83,7 @@ pub(crate) fn unlimited_io_pool() -> &'static IoPool {
 
 impl IoPool {
     fn new(limit: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::unbounded();
         Self {
-            sender,
-            receiver,
             state: Mutex::default(),
             may_run: Condvar::new(),
             limit,
@@ -94,17 +101,18 @@ impl IoPool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a coroutine, and starts a thread for it if none waits.
+    /// Sends a coroutine to an idle thread, or queues it and starts one.
     pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
         let mut state = self.state();
-        let wanted = state.idle <= state.queued;
-        state.queued += 1;
-        // Under the lock, so that who finds it counted finds it there. The channel is never closed: the pool itself holds
-        // a receiver.
-        let _ = self.sender.send(Fresh::new(unstarted));
-        if !wanted {
+        if let Some(home) = state.idle.pop() {
+            drop(state);
+            let task: *const Task = unstarted.into_inner().cast().as_ptr();
+            // SAFETY: the task has not started, and this is the only right to it. The thread stays until it has come, since
+            // it is not in the list of the idle ones any more.
+            unsafe { home.send_chain(task, task) };
             return Ok(());
         }
+        state.queue.push_back(Fresh::new(unstarted));
         if state.threads >= THREADS {
             share(&state);
             return Ok(());
@@ -121,12 +129,11 @@ impl IoPool {
             share(&state);
             // If nobody is there who would ever take it, it goes back.
             let left = if state.threads == 0 {
-                self.receiver.try_recv().ok()
+                state.queue.pop_front()
             } else {
                 None
             };
             if let Some(fresh) = left {
-                state.queued -= 1;
                 drop(state);
                 crate::task::report::tell(format_args!(
                     "an IO thread could not be started: {error}"
@@ -144,14 +151,13 @@ impl IoPool {
         home.local.loops.set(1);
         let worker = Worker::of(home);
         worker.io.set(Some(self));
-        self.start_running();
+        self.start_running(home);
         loop {
             worker.run(|task| task.is_null());
             home.take_inbox();
             if !home.local.ready.is_empty() {
                 continue;
             }
-            self.stop_running();
             let goes_on = if is_host(home) {
                 self.sleep(worker)
             } else {
@@ -162,7 +168,7 @@ impl IoPool {
                 home.local.loops.set(0);
                 return;
             }
-            self.start_running();
+            self.start_running(home);
         }
     }
 
@@ -170,14 +176,14 @@ impl IoPool {
     fn sleep(&'static self, worker: &Worker) -> bool {
         let home = worker.home();
         {
-            let mut state = self.state();
-            if state.needs_sharing() {
+            let mut state = self.stop_running();
+            if state.needs_sharing()
+                && let Some(fresh) = state.queue.pop_front()
+            {
                 // There are no more threads to be had: take a further tenant.
-                if let Ok(fresh) = self.receiver.try_recv() {
-                    state.queued -= 1;
-                    worker.place(fresh);
-                    return true;
-                }
+                drop(state);
+                worker.place(fresh);
+                return true;
             }
             state.hosts.push(home);
         }
@@ -189,44 +195,57 @@ impl IoPool {
 
     /// A thread that hosts nothing waits for a coroutine to start. False if none came.
     fn wait(&'static self, worker: &Worker) -> bool {
-        self.state().idle += 1;
-        let received = self.receiver.recv_timeout(KEEP_ALIVE);
-        let mut state = self.state();
-        state.idle -= 1;
-        let fresh = match received {
-            Ok(fresh) => fresh,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                match self.receiver.try_recv() {
-                    Ok(fresh) => fresh,
-                    // What is counted as queued but not in the channel yet was promised this thread: stay.
-                    Err(_) if state.queued > 0 => return true,
-                    Err(_) => {
-                        state.threads -= 1;
-                        return false;
-                    }
+        let home = worker.home();
+        {
+            let mut state = self.stop_running();
+            if let Some(fresh) = state.queue.pop_front() {
+                drop(state);
+                worker.place(fresh);
+                return true;
+            }
+            state.idle.push(home);
+        }
+        let clock = &Driver::of(home).clock;
+        let until = deadline_after(clock.now(), KEEP_ALIVE);
+        loop {
+            worker.sleep(Some(until));
+            if !home.local.ready.is_empty() {
+                return true;
+            }
+            if clock.now() >= until {
+                let mut state = self.state();
+                // If it is not in the list, something is on its way here.
+                if state.forget_idle(home) {
+                    state.threads -= 1;
+                    return false;
                 }
             }
-        };
-        state.queued -= 1;
-        drop(state);
-        worker.place(fresh);
-        true
+        }
     }
 
-    fn start_running(&self) {
+    fn start_running(&self, home: &'static Home) {
         let mut state = self.state();
+        // If it was woken by anything but what was sent to it as an idle thread.
+        state.forget_idle(home);
         while state.running >= self.limit {
+            state.held_up += 1;
             state = self
                 .may_run
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+            state.held_up -= 1;
         }
         state.running += 1;
     }
 
-    fn stop_running(&self) {
-        self.state().running -= 1;
-        self.may_run.notify_one();
+    fn stop_running(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.running -= 1;
+        // Asked, because to notify nobody is a system call too.
+        if state.held_up > 0 {
+            self.may_run.notify_one();
+        }
+        state
     }
 }
 
