@@ -30,6 +30,8 @@ pub(crate) struct Pool {
     pub(super) idle: AtomicU32,
     /// One worker looks for work at a time.
     pub(super) searching: AtomicBool,
+    /// A launch has woken a worker since a search was last in vain. A guess, on which nothing rests.
+    pub(super) restless: AtomicBool,
     /// What lets a pool end that somebody owns; the default one never does.
     gate: Option<Gate>,
     /// Not one thread could be started.
@@ -109,6 +111,7 @@ impl Pool {
             seats: deques.iter().map(seat).collect(),
             idle: AtomicU32::new(0),
             searching: AtomicBool::new(false),
+            restless: AtomicBool::new(false),
             gate,
             dead: AtomicBool::new(false),
         }
@@ -262,6 +265,7 @@ impl Pool {
 
     /// Wakes one worker that sleeps.
     pub(super) fn wake_one(&self) {
+        self.restless.store(true, Ordering::Relaxed);
         let asleep = self.homes().find(|home| home.sleep.is_drowsy());
         if let Some(home) = asleep {
             home.notify();

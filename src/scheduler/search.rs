@@ -4,7 +4,9 @@
 //! probably lives there too. So an idle worker takes it only when it has waited a while (50 us without the owner having
 //! taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker searches at a
 //! time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a wake-up only
-//! when the searcher has given up, which it does after a few looks in vain.
+//! when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch has woken
+//! somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at once, and
+//! without a timer.
 //!
 //! Nobody sleeps while work waits: whoever gives up searching clears `searching`, announces its sleep, and only then looks
 //! at all queues once more; whoever launches pushes first and then reads `searching` and looks for a sleeper. With a
@@ -37,7 +39,7 @@ impl Worker {
     }
 
     fn search_as_idle(&self, pool: &'static Pool) {
-        while !pool.searching.swap(true, Ordering::SeqCst) {
+        while pool.is_restless() && !pool.searching.swap(true, Ordering::SeqCst) {
             let found = self.hunt(pool);
             pool.searching.store(false, Ordering::SeqCst);
             fence(Ordering::SeqCst);
@@ -48,9 +50,7 @@ impl Worker {
                 }
                 return;
             }
-            if !pool.has_work() {
-                break;
-            }
+            pool.restless.store(false, Ordering::Relaxed);
         }
         // ORDERING: the look at `searching` comes after the announcement, so that a searcher who stops sees this sleeper.
         self.sleep_unless(None, || {
@@ -128,6 +128,11 @@ impl Pool {
         self.seats
             .iter()
             .map(|seat| seat.taken.load(Ordering::Relaxed))
+    }
+
+    /// Whether there is reason to search: something waits, or launches have woken somebody since a search was in vain.
+    fn is_restless(&self) -> bool {
+        self.restless.load(Ordering::Relaxed) || self.has_work()
     }
 
     /// Whether anything has not started anywhere.
