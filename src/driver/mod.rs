@@ -15,7 +15,7 @@ pub(crate) mod source;
 pub(crate) mod watch;
 pub(crate) mod wheel;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -27,11 +27,18 @@ use clock::Clock;
 use reactor::{Direction, Reactor};
 use wheel::Wheel;
 
+/// With so many timers set, a thread wakes for them at most every [`GATHER`] nanoseconds.
+const CROWD: usize = 64;
+/// How late a timer may be on purpose, if there is a crowd of them.
+const GATHER: u64 = 750_000;
+
 /// The time and the readiness of one thread.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) clock: Clock,
     wheel: RefCell<Wheel>,
+    /// When timers were fired last.
+    fired: Cell<u64>,
     reactor: RefCell<Option<Reactor>>,
     /// What a plain thread waits for.
     watched: RefCell<Vec<Watched>>,
@@ -64,6 +71,7 @@ impl Driver {
         Self {
             clock,
             wheel: RefCell::new(Wheel::new(now)),
+            fired: Cell::new(0),
             reactor: RefCell::new(None),
             watched: RefCell::default(),
             polled: RefCell::default(),
@@ -89,6 +97,7 @@ impl Driver {
         loop {
             let due = self.wheel.borrow_mut().pop_expired(now);
             let Some(node) = due else { return };
+            self.fired.set(now);
             // SAFETY: a node stands in its owner's frame until it was removed or fired; firing it comes first here.
             unsafe { wheel::TimerNode::fire(node) };
         }
@@ -143,7 +152,7 @@ impl Driver {
     /// Sleeps until the home is notified, a descriptor is ready or a timer is due, but no longer than until `limit`. The
     /// caller has announced the sleep, in this bed, and found the inbox empty.
     pub(crate) fn sleep(&self, home: &'static Home, bed: Bed, limit: Option<u64>) {
-        let next = self.wheel.borrow().next_deadline();
+        let mut next = self.wheel.borrow().next_deadline();
         let mut limit = limit;
         if self.clock.is_virtual() {
             if let Some(next) = next {
@@ -152,6 +161,11 @@ impl Driver {
             }
             // The limit is a moment of the virtual clock, which stands still.
             limit = None;
+        } else if self.wheel.borrow().len() >= CROWD {
+            // A wake-up costs far more than a timer: it serves all that are due by then. The deadline of a few is kept exactly.
+            // By the moment of a virtual clock that has ended nothing is put off for longer than that.
+            let earliest = self.fired.get() + GATHER;
+            next = next.map(|next| earliest.clamp(next, next.saturating_add(GATHER)));
         }
         let until = match (next, limit) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -208,7 +208,6 @@ impl Wheel {
 
     /// Returns the number of nodes that are linked.
     #[inline]
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.len
     }
