@@ -54,6 +54,9 @@
 //! A crate whose own unsafe code keeps pointers into the stack in a thread-local (`scoped-tls`, interpreter guards) must
 //! not be suspended inside. A lock of `std` held across a suspension can deadlock its worker. A coroutine that does not
 //! yield stalls what lives on its thread. Two coroutines on different threads talk at the price of a thread's wake-up.
+//!
+//! An [`EventLoop`], or the iterator of a [sequence], that is itself kept in a thread-local ends when the thread's locals
+//! are destroyed, in no particular order: what is suspended in it must not stand inside the `with` of another thread-local.
 
 #![warn(missing_docs)]
 
