@@ -6,6 +6,7 @@ use std::sync::{Barrier, Mutex};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
+use switchback::new_fixed_thread_pool_context;
 use switchback::prelude::*;
 
 /// Burns processor time until `done`, without ever suspending.
@@ -72,6 +73,63 @@ fn parked_coroutines_are_spread_over_the_workers() {
     );
     // A worker hands over what it would host beyond a quarter and eight more than another.
     assert!(most <= least + least / 4 + 8 + workers, "{places:?}");
+}
+
+/// Starts ten under each until they are so few, and notes how many wait for their children at a time.
+fn grow(size: usize, waiting: &AtomicUsize, most: &AtomicUsize) -> Result<usize> {
+    if size == 1 {
+        return Ok(1);
+    }
+    let now = waiting.fetch_add(1, Ordering::Relaxed) + 1;
+    most.fetch_max(now, Ordering::Relaxed);
+    let leaves = coroutine_scope(|s| {
+        let children: Vec<_> = (0..10)
+            .map(|_| s.async_(move |_| grow(size / 10, waiting, most)))
+            .collect();
+        Ok(await_all(children)?.into_iter().sum())
+    });
+    waiting.fetch_sub(1, Ordering::Relaxed);
+    leaves
+}
+
+#[test]
+fn a_wide_tree_is_walked_into_the_depth() {
+    const LEAVES: usize = 10_000;
+    const INNER: usize = 1_111;
+    let (waiting, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (waiting, most) = (&waiting, &most);
+    let leaves = with_context(Dispatchers::default(), move |_| grow(LEAVES, waiting, most));
+    assert_eq!(leaves.unwrap(), LEAVES);
+    let most = most.load(Ordering::Relaxed);
+    assert!(most < INNER / 2, "{most} of {INNER} waited at a time");
+}
+
+#[test]
+fn of_few_what_was_launched_first_starts_first() {
+    let two = new_fixed_thread_pool_context(2, "two").unwrap();
+    with_context(&two, |s| {
+        let (occupied, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let order: Mutex<Vec<usize>> = Mutex::default();
+        let (occupied, over, order) = (&occupied, &over, &order);
+        coroutine_scope(|s| {
+            s.launch(|_| {
+                occupied.store(true, Ordering::Release);
+                spin_until(|| over.load(Ordering::Acquire));
+            });
+            // So that there is one worker only for what comes now.
+            spin_until(|| occupied.load(Ordering::Acquire));
+            let jobs: Vec<_> = (0..200)
+                .map(|number| s.launch(move |_| order.lock().unwrap().push(number)))
+                .collect();
+            let joined = join_all(&jobs);
+            over.store(true, Ordering::Release);
+            joined
+        })?;
+        assert!(order.lock().unwrap().is_sorted());
+        assert!(s.is_active());
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[test]

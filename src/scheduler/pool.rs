@@ -3,6 +3,11 @@
 //! Each worker has a queue of coroutines that were launched on it and have not started; the others may steal from it.
 //! What other threads launch goes into one shared queue. A started coroutine stays (R1), so where it starts decides for
 //! its life: a worker that is about to start one while it hosts many more than another hands it over.
+//!
+//! What was launched first starts first, as long as few coroutines live on the worker. Where many do, each with a stack, the
+//! one that was launched last starts first: so a tree of coroutines that wait for their children goes into the depth, and
+//! needs as many stacks as it is deep and not as it is wide. Now and then the first has its turn all the same, so that it
+//! comes to it however many are launched after it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -20,6 +25,11 @@ use crate::task::{Task, current, start};
 
 /// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
 const SLACK: u32 = 8;
+
+/// With more coroutines than this a worker starts first what was launched last.
+const MANY: u32 = 32;
+/// And so often what was launched first.
+const FIRST_EVERY: u32 = 509;
 
 /// The pool.
 #[derive(Debug)]
@@ -71,7 +81,7 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
     }
     let mut seats = None;
     let pool = DEFAULT.get_or_init(|| {
-        let deques: Vec<Deque<Fresh>> = (0..default_size()).map(|_| Deque::new_fifo()).collect();
+        let deques: Vec<Deque<Fresh>> = (0..default_size()).map(|_| Deque::new_lifo()).collect();
         let pool = Pool::new(&deques, None);
         seats = Some(deques);
         Some(pool)
@@ -90,7 +100,7 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
 
 /// A pool of so many threads that somebody owns. Its few words are never freed, since its homes point to them.
 pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> {
-    let deques: Vec<Deque<Fresh>> = (0..threads).map(|_| Deque::new_fifo()).collect();
+    let deques: Vec<Deque<Fresh>> = (0..threads).map(|_| Deque::new_lifo()).collect();
     let pool: &'static Pool = Box::leak(Box::new(Pool::new(&deques, Some(Gate::new()))));
     let started = pool.start(name, deques);
     if started.is_err() {
@@ -282,23 +292,35 @@ impl Pool {
 impl Member {
     /// The next coroutine to start: of one's own, or of those that other threads have launched.
     pub(crate) fn next(&self) -> Option<Fresh> {
-        if let Some(fresh) = self.deque.pop() {
-            let taken = &self.pool.seats[self.index].taken;
-            // A plain store: this worker is the one writer.
-            taken.store(
-                taken.load(Ordering::Relaxed).wrapping_add(1),
-                Ordering::Relaxed,
-            );
+        if let Some(fresh) = self.own() {
             return Some(fresh);
         }
         if self.pool.injected.is_empty() {
             return None;
         }
-        retry(|| {
-            self.pool
-                .injected
-                .steal_batch_with_limit_and_pop(&self.deque, 16)
-        })
+        retry(|| self.pool.injected.steal())
+    }
+
+    /// The next one of its own queue.
+    fn own(&self) -> Option<Fresh> {
+        let waiting = self.deque.len();
+        if waiting == 0 {
+            return None;
+        }
+        let seat = &self.pool.seats[self.index];
+        let taken = seat.taken.load(Ordering::Relaxed);
+        let hosts_many = || {
+            let home = seat.home.get();
+            home.is_some_and(|home| home.hosted.load(Ordering::Relaxed) > MANY)
+        };
+        let fresh = if waiting == 1 || hosts_many() && !taken.is_multiple_of(FIRST_EVERY) {
+            self.deque.pop()
+        } else {
+            retry(|| seat.stealer.steal())
+        }?;
+        // A plain store: this worker is the one writer.
+        seat.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
+        Some(fresh)
     }
 
     /// A coroutine that the pool's gate has counted starts here.
