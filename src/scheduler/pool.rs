@@ -29,7 +29,7 @@ const SLACK: u32 = 8;
 /// With more coroutines than this a worker starts first what was launched last.
 const MANY: u32 = 32;
 /// And so often what was launched first.
-const FIRST_EVERY: u32 = 509;
+const FIRST_EVERY: u32 = 61;
 
 /// The pool.
 #[derive(Debug)]

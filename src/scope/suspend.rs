@@ -23,7 +23,8 @@ static CONTINUATION: Label = Label("suspend_coroutine");
 static CANCELLABLE: Label = Label("suspend_cancellable_coroutine");
 static CANCELLATION: Label = Label("await_cancellation");
 
-/// Waits for a time, which is never cut short.
+/// Waits for a time, which is never cut short. Where a thread has many timers it may be up to a millisecond longer: those
+/// that end close together are served together.
 ///
 /// # Suspension
 ///
