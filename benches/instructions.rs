@@ -22,7 +22,7 @@ use switchback::prelude::*;
 /// A name, and what is run so many times.
 type Path = (&'static str, fn(u64) -> Result<()>);
 
-const PATHS: [Path; 8] = [
+const PATHS: [Path; 9] = [
     ("yield", yields),
     ("resume", resumes),
     ("launch", launches),
@@ -31,7 +31,30 @@ const PATHS: [Path; 8] = [
     ("timeout", timeouts),
     ("channel", streams),
     ("mutex", locks),
+    ("sequence", elements),
 ];
+
+/// One element after the other.
+fn elements(rounds: u64) -> Result<()> {
+    let numbers = iterator(|y| {
+        let (mut a, mut b) = (0_u64, 1_u64);
+        loop {
+            y.yield_(black_box(a))?;
+            (a, b) = (b, a.wrapping_add(b));
+        }
+    });
+    black_box(take_in_a_loop(rounds, numbers));
+    Ok(())
+}
+
+#[inline(never)]
+fn take_in_a_loop(rounds: u64, numbers: impl Iterator<Item = u64>) -> u64 {
+    let mut sum = 0;
+    for number in numbers.take(usize::try_from(rounds).expect("so many can be counted")) {
+        sum ^= number;
+    }
+    sum
+}
 
 /// Two take turns.
 fn yields(rounds: u64) -> Result<()> {
