@@ -133,6 +133,32 @@ fn of_few_what_was_launched_first_starts_first() {
 }
 
 #[test]
+fn a_crowd_of_timers_is_never_early() {
+    const COUNT: u64 = 1000;
+    let woken = AtomicUsize::new(0);
+    with_context(Dispatchers::default(), |s| {
+        coroutine_scope(|s| {
+            for number in 0..COUNT {
+                let woken = &woken;
+                s.launch(move |_| {
+                    let time = Duration::from_micros(1000 + number * 37 % 20_000);
+                    let start = Instant::now();
+                    delay(time)?;
+                    assert!(start.elapsed() >= time, "woke early");
+                    woken.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                });
+            }
+            Ok(())
+        })?;
+        assert!(s.is_active());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(woken.into_inner() as u64, COUNT);
+}
+
+#[test]
 fn a_coroutine_stays_on_the_thread_on_which_it_started() {
     thread_local!(static HERE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
     with_context(Dispatchers::default(), |s| {
