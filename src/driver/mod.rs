@@ -8,6 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod connect;
 pub(crate) mod delay;
 pub(crate) mod descriptor;
+mod epoll;
 pub(crate) mod pidfd;
 pub(crate) mod reactor;
 pub(crate) mod signals;

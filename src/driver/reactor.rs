@@ -1,4 +1,4 @@
-//! Readiness of descriptors, for one thread: edge-triggered epoll through mio.
+//! Readiness of descriptors, for one thread, by the edges that epoll tells of.
 //!
 //! Each descriptor is registered once for both directions and stays registered until its owner is dropped. An edge sets
 //! the flag of its direction and wakes everybody who waits in it; they try again. No edge is lost: a reader clears the
@@ -6,15 +6,14 @@
 //! still to be seen.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use crate::driver::{Sleep, timeout, wait_for};
+use crate::driver::epoll::{Epoll, Interest};
+use crate::driver::{Sleep, timeout};
 use crate::task::home::Home;
 use crate::task::queue::Queue;
 use crate::task::waiter::{self, Waiter};
@@ -57,13 +56,18 @@ impl Shared {
         if self.is_dead() {
             return;
         }
-        // SAFETY: a system call without memory of ours; under the lock a reactor that is not dead has its epoll open. An
-        // error means that the kernel has forgotten the descriptor already.
+        // Under the lock a reactor that is not dead has its epoll open.
+        self.tell_to_forget(fd);
+        retired.push(key);
+        self.has_retired.store(true, Ordering::Release);
+    }
+
+    /// Takes a descriptor out, of an epoll that is open.
+    fn tell_to_forget(&self, fd: RawFd) {
+        // SAFETY: a system call without memory of ours. An error means that the kernel has forgotten it already.
         unsafe {
             libc::epoll_ctl(self.epoll, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut());
         }
-        retired.push(key);
-        self.has_retired.store(true, Ordering::Release);
     }
 
     /// Whether the reactor has ended, so that the registration is void.
@@ -107,13 +111,18 @@ impl Entry {
     }
 }
 
-const WAKE: Token = Token(usize::MAX - 1);
+/// The key of the home's eventfd.
+const WAKE: usize = usize::MAX;
+/// Not to wait at all.
+const AT_ONCE: libc::timespec = libc::timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// The reactor of one thread.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    poll: Poll,
-    events: Events,
+    epoll: Epoll,
     entries: Slab<Entry>,
     shared: Arc<Shared>,
     /// How many frames wait here.
@@ -124,19 +133,17 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     pub(crate) fn new(home: &'static Home) -> io::Result<Self> {
-        let poll = Poll::new()?;
+        let epoll = Epoll::new()?;
         let can_be_woken = match home.event() {
             Some(event) => {
-                poll.registry()
-                    .register(&mut SourceFd(&event), WAKE, Interest::READABLE)?;
+                epoll.add(event, WAKE, Interest::Read)?;
                 true
             }
             None => false,
         };
-        let shared = Arc::new(Shared::new(poll.as_raw_fd()));
+        let shared = Arc::new(Shared::new(epoll.raw()));
         Ok(Self {
-            poll,
-            events: Events::with_capacity(256),
+            epoll,
             entries: Slab::new(),
             shared,
             waiting: 0,
@@ -157,11 +164,7 @@ impl Reactor {
     pub(crate) fn register(&mut self, fd: RawFd) -> io::Result<usize> {
         let entry = self.entries.vacant_entry();
         let key = entry.key();
-        self.poll.registry().register(
-            &mut SourceFd(&fd),
-            Token(key),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
+        self.epoll.add(fd, key, Interest::ReadAndWrite)?;
         entry.insert(Entry {
             read: Side::new(),
             write: Side::new(),
@@ -171,8 +174,7 @@ impl Reactor {
 
     /// Ends a registration whose descriptor is about to be closed by this thread.
     pub(crate) fn deregister(&mut self, key: usize, fd: RawFd) {
-        // An error means that the kernel has forgotten it already.
-        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+        self.shared.tell_to_forget(fd);
         self.entries.try_remove(key);
     }
 
@@ -229,54 +231,32 @@ impl Reactor {
     /// Takes in the edges, after waiting as long as `sleep` allows.
     pub(crate) fn poll(&mut self, sleep: Sleep) {
         self.drop_retired();
-        let mut patience = Some(std::time::Duration::ZERO);
-        if let Sleep::Until(until) = sleep {
-            let longest = if self.can_be_woken {
-                None
-            } else {
-                Some(1_000_000)
-            };
-            match timeout(until, longest) {
-                None => patience = None,
-                Some(timeout) => {
-                    // epoll counts milliseconds, which would make each timer late by half of one.
-                    let mut fds = [libc::pollfd {
-                        fd: self.poll.as_raw_fd(),
-                        events: libc::POLLIN,
-                        revents: 0,
-                    }];
-                    wait_for(&mut fds, Some(timeout));
-                    if fds[0].revents == 0 {
-                        return;
-                    }
-                }
-            }
+        let patience = match sleep {
+            Sleep::Not => Some(AT_ONCE),
+            // Without an eventfd nobody can wake us: sleep in turns short enough to be hardly noticed.
+            Sleep::Until(until) => timeout(until, (!self.can_be_woken).then_some(1_000_000)),
+        };
+        if self.epoll.wait(patience).is_ok() {
+            self.take_in();
         }
-        if self.poll.poll(&mut self.events, patience).is_err() {
-            // Interrupted by a signal: the caller looks again.
-            return;
-        }
-        self.take_in();
+        // Else interrupted by a signal: the caller looks again.
     }
 
     fn take_in(&mut self) {
         let ready = Queue::new();
-        for event in &self.events {
-            if event.token() == WAKE {
-                // Each write is an edge, so the count need not be read.
-                continue;
-            }
-            let Some(entry) = self.entries.get_mut(event.token().0) else {
+        for edge in self.epoll.edges() {
+            // The eventfd needs not be emptied: each write to it is an edge, and a full counter is out of reach.
+            let Some(entry) = self.entries.get_mut(edge.key) else {
                 continue;
             };
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
+            if edge.is_readable() {
                 entry.read.ready = true;
-                entry.read.closed |= event.is_read_closed() || event.is_error();
+                entry.read.closed |= edge.is_read_closed();
                 wake_all(&entry.read.waiters, &ready, &mut self.waiting);
             }
-            if event.is_writable() || event.is_write_closed() || event.is_error() {
+            if edge.is_writable() {
                 entry.write.ready = true;
-                entry.write.closed |= event.is_write_closed() || event.is_error();
+                entry.write.closed |= edge.is_write_closed();
                 wake_all(&entry.write.waiters, &ready, &mut self.waiting);
             }
         }
