@@ -210,6 +210,31 @@ impl Reactor {
         };
     }
 
+    /// Links a waiter, unless trying may be right. A call that was told to wait says so by `clear`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Reactor::link`].
+    #[inline]
+    pub(crate) unsafe fn link_if_idle(
+        &mut self,
+        key: usize,
+        direction: Direction,
+        waiter: &Waiter,
+        clear: bool,
+    ) -> bool {
+        let side = self.entries[key].side(direction);
+        if clear {
+            side.ready = false;
+        } else if side.ready || side.closed {
+            return false;
+        }
+        self.waiting += 1;
+        // SAFETY: this thread alone touches the list; the caller keeps the node.
+        unsafe { side.waiters.push_back(&waiter.links) };
+        true
+    }
+
     /// Takes out a waiter that a cancellation woke.
     ///
     /// # Safety
@@ -264,7 +289,10 @@ impl Reactor {
     }
 
     fn drop_retired(&mut self) {
-        if self.shared.has_retired.swap(false, Ordering::Acquire) {
+        // The plain look first: the exchange would take the line from whoever retires, at every wait.
+        if self.shared.has_retired.load(Ordering::Relaxed)
+            && self.shared.has_retired.swap(false, Ordering::Acquire)
+        {
             let retired = std::mem::take(
                 &mut *self
                     .shared

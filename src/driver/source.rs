@@ -27,24 +27,27 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    #[inline]
     pub(super) fn find(&self, reactor: &Reactor) -> Option<usize> {
         match self.first.get() {
             None => None,
             Some((shared, key)) if Arc::ptr_eq(shared, reactor.shared()) => Some(*key),
-            Some(_) => {
-                let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-                others
-                    .iter()
-                    .find(|(shared, _)| Arc::ptr_eq(shared, reactor.shared()))
-                    .map(|(_, key)| *key)
-            }
+            Some(_) => self.find_among_others(reactor),
         }
     }
 
-    pub(super) fn find_or_register(&self, reactor: &mut Reactor, fd: RawFd) -> io::Result<usize> {
-        if let Some(key) = self.find(reactor) {
-            return Ok(key);
-        }
+    #[cold]
+    fn find_among_others(&self, reactor: &Reactor) -> Option<usize> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others
+            .iter()
+            .find(|(shared, _)| Arc::ptr_eq(shared, reactor.shared()))
+            .map(|(_, key)| *key)
+    }
+
+    /// Registers a descriptor that is not yet known here.
+    #[cold]
+    pub(super) fn register(&self, reactor: &mut Reactor, fd: RawFd) -> io::Result<usize> {
         let key = reactor.register(fd)?;
         let registration = (reactor.shared().clone(), key);
         if let Err(registration) = self.first.set(registration) {
@@ -110,17 +113,16 @@ impl Source {
                 Some(reactor) => reactor,
                 none => none.insert(Reactor::new(here.home())?),
             };
-            let known = self.find(reactor);
-            let key = self.find_or_register(reactor, fd)?;
+            let (key, is_fresh) = match self.find(reactor) {
+                Some(key) => (key, false),
+                None => (self.register(reactor, fd)?, true),
+            };
+            waiter.arm(generation);
             // A fresh registration reports what is ready now as its first edge, so there is nothing to remember.
-            if tried || known.is_none() {
-                reactor.clear(key, direction);
-            } else if !reactor.is_idle(key, direction) {
+            // SAFETY: the waiter stands in this frame until it was claimed or unlinked below.
+            if !unsafe { reactor.link_if_idle(key, direction, &waiter, tried || is_fresh) } {
                 return Ok(());
             }
-            waiter.arm(generation);
-            // SAFETY: the waiter stands in this frame until it was claimed or unlinked below.
-            unsafe { reactor.link(key, direction, &waiter) };
             key
         };
         here.publish(generation, true);

@@ -76,14 +76,16 @@ impl Watch {
             Some(reactor) => reactor,
             none => none.insert(Reactor::new(here.home())?),
         };
-        let is_known = source.find(reactor).is_some();
-        let key = source.find_or_register(reactor, fd)?;
-        if !is_known {
-            // A fresh registration reports what is ready now as its first edge, so there is nothing to remember.
-            reactor.clear(key, direction);
-        } else if reactor.has_edge(key, direction) {
-            return Ok(false);
-        }
+        let key = match source.find(reactor) {
+            Some(key) if reactor.has_edge(key, direction) => return Ok(false),
+            Some(key) => key,
+            None => {
+                let key = source.register(reactor, fd)?;
+                // It reports what is ready now as its first edge, so there is nothing to remember.
+                reactor.clear(key, direction);
+                key
+            }
+        };
         self.waiter.arm(generation);
         // SAFETY: the caller keeps it in place until `end`, which takes it out.
         unsafe { reactor.link(key, direction, &self.waiter) };

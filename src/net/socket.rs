@@ -47,6 +47,28 @@ impl<T: AsRawFd> Socket<T> {
         }
     }
 
+    /// The same for what moves bytes. A call that moves less than it could have has taken all there was, or filled all the
+    /// room: the next one would be told to wait, so it waits first.
+    #[inline]
+    pub(crate) fn run_for_bytes(
+        &self,
+        direction: Direction,
+        most: usize,
+        label: &'static Label,
+        place: &'static Location<'static>,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let here = thread::here_if_settled();
+        let moved = self.run_here(here.as_ref(), direction, label, place, operation)?;
+        if moved > 0
+            && moved < most
+            && let Some(here) = &here
+        {
+            self.source.drained(here, direction);
+        }
+        Ok(moved)
+    }
+
     /// Calls `operation` until it need not wait. Before each wait, and before the first call, a cancellation is met.
     #[inline]
     pub(crate) fn run<R>(
@@ -54,10 +76,22 @@ impl<T: AsRawFd> Socket<T> {
         direction: Direction,
         label: &'static Label,
         place: &'static Location<'static>,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
+        operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let here = thread::here_if_settled();
-        if let Some(here) = &here {
+        self.run_here(here.as_ref(), direction, label, place, operation)
+    }
+
+    #[inline(always)]
+    fn run_here<R>(
+        &self,
+        here: Option<&Here>,
+        direction: Direction,
+        label: &'static Label,
+        place: &'static Location<'static>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if let Some(here) = here {
             here.check().map_err(|error| report(here, error))?;
             if self.source.is_idle(here, direction) {
                 self.wait(here, direction, false, label, place)
@@ -88,14 +122,6 @@ impl<T: AsRawFd> Socket<T> {
     ) -> Result<(), Error> {
         let fd = self.get().as_raw_fd();
         self.source.wait(here, fd, direction, tried, label, place)
-    }
-
-    /// Notes that a call has moved less than it could have, so that the next one would be told to wait.
-    #[inline]
-    pub(crate) fn drained(&self, direction: Direction) {
-        if let Some(here) = thread::here_if_settled() {
-            self.source.drained(&here, direction);
-        }
     }
 }
 

@@ -321,12 +321,8 @@ impl TcpStream {
         if wanted == 0 {
             return socket::check().map(|()| 0);
         }
-        let moved = self.socket.run(Direction::Read, &READ, place, read)?;
-        if moved > 0 && moved < wanted {
-            // All there was: the next read would be told to wait, so it waits first.
-            self.socket.drained(Direction::Read);
-        }
-        Ok(moved)
+        self.socket
+            .run_for_bytes(Direction::Read, wanted, &READ, place, read)
     }
 
     #[inline]
@@ -339,11 +335,8 @@ impl TcpStream {
         if offered == 0 {
             return socket::check().map(|()| 0);
         }
-        let moved = self.socket.run(Direction::Write, &WRITE, place, write)?;
-        if moved > 0 && moved < offered {
-            self.socket.drained(Direction::Write);
-        }
-        Ok(moved)
+        self.socket
+            .run_for_bytes(Direction::Write, offered, &WRITE, place, write)
     }
 }
 
