@@ -132,6 +132,11 @@ impl Epoll {
         }
     }
 
+    /// Whether the last wait has brought anything.
+    pub(super) fn has_edges(&self) -> bool {
+        self.count > 0
+    }
+
     /// What the last wait has brought.
     pub(super) fn edges(&self) -> impl Iterator<Item = Edge> {
         self.edges[..self.count].iter().map(|event| Edge {

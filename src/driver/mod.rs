@@ -150,6 +150,12 @@ impl Driver {
         }
     }
 
+    /// Whether many wait for descriptors here, and the last look has found some of those ready.
+    pub(crate) fn is_in_demand(&self) -> bool {
+        let reactor = self.reactor.borrow();
+        reactor.as_ref().is_some_and(Reactor::is_in_demand)
+    }
+
     /// Sleeps until the home is notified, a descriptor is ready or a timer is due, but no longer than until `limit`. The
     /// caller has announced the sleep, in this bed, and found the inbox empty.
     pub(crate) fn sleep(&self, home: &'static Home, bed: Bed, limit: Option<u64>) {

@@ -113,6 +113,8 @@ impl Entry {
 
 /// The key of the home's eventfd.
 const WAKE: usize = usize::MAX;
+/// So many waiters that more of them will soon be woken if some have just been.
+const MANY: usize = 8;
 /// Not to wait at all.
 const AT_ONCE: libc::timespec = libc::timespec {
     tv_sec: 0,
@@ -251,6 +253,11 @@ impl Reactor {
                     .remove(&waiter.links)
             };
         }
+    }
+
+    /// Whether many wait here, and the last wait has brought edges.
+    pub(crate) fn is_in_demand(&self) -> bool {
+        self.waiting >= MANY && self.epoll.has_edges()
     }
 
     /// Takes in the edges, after waiting as long as `sleep` allows.

@@ -39,7 +39,15 @@ impl Worker {
     }
 
     fn search_as_idle(&self, pool: &'static Pool) {
-        while pool.is_restless() && !pool.searching.swap(true, Ordering::SeqCst) {
+        while pool.is_restless() {
+            // What lives here comes before what others have.
+            Driver::of(self.home()).poll_reactor();
+            if !self.home().local.ready.is_empty() {
+                return;
+            }
+            if pool.searching.swap(true, Ordering::SeqCst) {
+                break;
+            }
             let found = self.hunt(pool);
             pool.searching.store(false, Ordering::SeqCst);
             fence(Ordering::SeqCst);

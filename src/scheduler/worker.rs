@@ -262,8 +262,16 @@ impl Worker {
             if !self.home.local.ready.is_empty() {
                 return;
             }
-            driver.poll_reactor();
-            if !self.home.local.ready.is_empty() || self.search() {
+            if driver.is_in_demand() {
+                // More is about to come, and to sleep for each message takes longer than to serve it. Those who send may
+                // need this processor to do so; what they have sent meanwhile is taken in together.
+                std::thread::yield_now();
+                driver.poll_reactor();
+                if !self.home.local.ready.is_empty() {
+                    return;
+                }
+            }
+            if self.search() {
                 return;
             }
         }
