@@ -334,3 +334,25 @@ fn a_client_of_hyper_speaks_through_a_future_that_is_a_coroutine() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_unix_stream_is_polled_as_well() {
+    let (one, mut two) = switchback::net::UnixStream::pair().unwrap();
+    let text = run_blocking(|s| {
+        let reading = s.async_future(async {
+            let mut one = one;
+            let mut buffer = [0; 16];
+            let count =
+                poll_fn(|context| Pin::new(&mut one).poll_read(context, &mut buffer)).await?;
+            poll_fn(|context| Pin::new(&mut one).poll_close(context)).await?;
+            Ok(buffer[..count].to_vec())
+        });
+        delay(ms(5))?;
+        two.write_all(b"in the machine")?;
+        let mut rest = Vec::new();
+        two.read_to_end(&mut rest)?;
+        assert!(rest.is_empty());
+        reading.await_()
+    });
+    assert_eq!(text.unwrap(), b"in the machine");
+}

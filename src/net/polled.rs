@@ -11,6 +11,7 @@
 //! The watcher has a descriptor of its own, so that the connection may be dropped meanwhile. It is cancelled then, and lets
 //! go of its descriptor at once.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -23,19 +24,39 @@ use crate::dispatchers::{CloseableDispatcher, new_single_thread_context};
 use crate::driver::reactor::Direction;
 use crate::error::Result;
 use crate::machine::{Slot, StateMachine, Step, Turn};
+use crate::net::select::Selectable;
 use crate::net::tcp_stream::TcpStream;
+use crate::net::unix_stream::UnixStream;
 use crate::scope::by_hand::SupervisorJob;
 use crate::scope::job::Job;
 use crate::scope::owned::CoroutineScope;
 
 /// What a connection keeps for those who poll it: nothing before one of them had to wait.
-#[derive(Debug, Default)]
-pub(super) struct Polls(OnceLock<Arc<Polled>>);
+#[derive(Debug)]
+pub(super) struct Polls<S>(OnceLock<Arc<Polled<S>>>);
+
+impl<S> Default for Polls<S> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// A connection that can be polled.
+pub(super) trait Connection:
+    Selectable + fmt::Debug + Send + Sync + Sized + 'static
+{
+    /// The one of `std`.
+    type Inner;
+
+    fn inner(&self) -> &Self::Inner;
+    fn second_handle(&self) -> io::Result<Self>;
+    fn polls(&self) -> &Polls<Self>;
+}
 
 /// A second handle of the connection, and who waits at it.
 #[derive(Debug)]
-struct Polled {
-    stream: TcpStream,
+struct Polled<S> {
+    stream: S,
     read: Side,
     write: Side,
 }
@@ -73,7 +94,7 @@ impl Side {
     }
 }
 
-impl Polled {
+impl<S> Polled<S> {
     fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
@@ -97,13 +118,13 @@ fn watchers() -> io::Result<&'static CoroutineScope> {
 
 /// Waits for a direction of a connection, once.
 #[derive(Debug)]
-struct Watcher {
-    polled: Arc<Polled>,
+struct Watcher<S> {
+    polled: Arc<Polled<S>>,
     direction: Direction,
     ready: Slot<()>,
 }
 
-impl StateMachine for Watcher {
+impl<S: Connection> StateMachine for Watcher<S> {
     type Output = ();
 
     fn resume(&mut self, label: u32, turn: &mut Turn<'_, Self>) -> Result<Step<()>> {
@@ -124,43 +145,42 @@ impl StateMachine for Watcher {
     }
 }
 
-impl Polls {
-    fn polled(&self, stream: &TcpStream) -> io::Result<&Arc<Polled>> {
-        if let Some(polled) = self.0.get() {
-            return Ok(polled);
-        }
-        let polled = Arc::new(Polled {
-            stream: stream.try_clone()?,
-            read: Side::default(),
-            write: Side::default(),
-        });
-        Ok(self.0.get_or_init(|| polled))
+/// Has the waker woken when the direction may be ready, after the system has said that it is not.
+fn wait<S: Connection>(stream: &S, direction: Direction, waker: &Waker) -> io::Result<()> {
+    let polled = polled(stream)?;
+    let scope = watchers()?;
+    // Cloned and dropped outside the lock: it is the user's.
+    let waker = waker.clone();
+    let _earlier;
+    let mut waiting = polled.side(direction).lock();
+    if let Some(failed) = waiting.failed.take() {
+        return Err(failed);
     }
-
-    /// Has the waker woken when the direction may be ready, after the system has said that it is not.
-    fn wait(&self, stream: &TcpStream, direction: Direction, waker: &Waker) -> io::Result<()> {
-        let polled = self.polled(stream)?;
-        let scope = watchers()?;
-        // Cloned and dropped outside the lock: it is the user's.
-        let waker = waker.clone();
-        let _earlier;
-        let mut waiting = polled.side(direction).lock();
-        if let Some(failed) = waiting.failed.take() {
-            return Err(failed);
-        }
-        _earlier = waiting.waker.replace(waker);
-        if waiting.watcher.is_none() {
-            waiting.watcher = Some(scope.launch_machine(Watcher {
-                polled: polled.clone(),
-                direction,
-                ready: Slot::new(),
-            }));
-        }
-        Ok(())
+    _earlier = waiting.waker.replace(waker);
+    if waiting.watcher.is_none() {
+        waiting.watcher = Some(scope.launch_machine(Watcher {
+            polled: polled.clone(),
+            direction,
+            ready: Slot::new(),
+        }));
     }
+    Ok(())
 }
 
-impl Drop for Polls {
+fn polled<S: Connection>(stream: &S) -> io::Result<&Arc<Polled<S>>> {
+    let polls = &stream.polls().0;
+    if let Some(polled) = polls.get() {
+        return Ok(polled);
+    }
+    let polled = Arc::new(Polled {
+        stream: stream.second_handle()?,
+        read: Side::default(),
+        write: Side::default(),
+    });
+    Ok(polls.get_or_init(|| polled))
+}
+
+impl<S> Drop for Polls<S> {
     fn drop(&mut self) {
         let Some(polled) = self.0.get() else { return };
         for side in [&polled.read, &polled.write] {
@@ -172,121 +192,146 @@ impl Drop for Polls {
     }
 }
 
-impl TcpStream {
-    fn poll_with<R>(
-        &self,
-        direction: Direction,
-        context: &Context<'_>,
-        mut operation: impl FnMut(&std::net::TcpStream) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        loop {
-            match operation(self.socket.get()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return match self.polls.wait(self, direction, context.waker()) {
-                        Ok(()) => Poll::Pending,
-                        Err(error) => Poll::Ready(Err(error)),
-                    };
-                }
-                answer => return Poll::Ready(answer),
+fn poll_with<S: Connection, R>(
+    stream: &S,
+    direction: Direction,
+    context: &Context<'_>,
+    mut operation: impl FnMut(&S::Inner) -> io::Result<R>,
+) -> Poll<io::Result<R>> {
+    loop {
+        match operation(stream.inner()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return match wait(stream, direction, context.waker()) {
+                    Ok(()) => Poll::Pending,
+                    Err(error) => Poll::Ready(Err(error)),
+                };
             }
+            answer => return Poll::Ready(answer),
         }
     }
 }
 
-/// With the feature `futures-io`. It may be polled by any executor, on any thread; of several readers the one that polled
-/// last is woken.
-impl AsyncRead for &TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(Direction::Read, context, |mut stream| stream.read(buffer))
-    }
+macro_rules! polled {
+    ($stream:ident, $inner:ty) => {
+        impl Connection for $stream {
+            type Inner = $inner;
 
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(Direction::Read, context, |mut stream| {
-            stream.read_vectored(buffers)
-        })
-    }
+            fn inner(&self) -> &$inner {
+                self.socket.get()
+            }
+
+            fn second_handle(&self) -> io::Result<Self> {
+                self.try_clone()
+            }
+
+            fn polls(&self) -> &Polls<Self> {
+                &self.polls
+            }
+        }
+
+        /// With the feature `futures-io`. It may be polled by any executor, on any thread; of several readers the one that
+        /// polled last is woken.
+        impl AsyncRead for &$stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                poll_with(&**self, Direction::Read, context, |mut stream| {
+                    stream.read(buffer)
+                })
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                poll_with(&**self, Direction::Read, context, |mut stream| {
+                    stream.read_vectored(buffers)
+                })
+            }
+        }
+
+        /// With the feature `futures-io`. Closing it ends this direction, as `shutdown` does.
+        impl AsyncWrite for &$stream {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                poll_with(&**self, Direction::Write, context, |mut stream| {
+                    stream.write(buffer)
+                })
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                poll_with(&**self, Direction::Write, context, |mut stream| {
+                    stream.write_vectored(buffers)
+                })
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.shutdown(Shutdown::Write))
+            }
+        }
+
+        /// With the feature `futures-io`. It may be polled by any executor, on any thread.
+        impl AsyncRead for $stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_read(context, buffer)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_read_vectored(context, buffers)
+            }
+        }
+
+        /// With the feature `futures-io`. Closing it ends this direction, as `shutdown` does.
+        impl AsyncWrite for $stream {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_write(context, buffer)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self).poll_write_vectored(context, buffers)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self).poll_flush(context)
+            }
+
+            fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self).poll_close(context)
+            }
+        }
+    };
 }
 
-/// With the feature `futures-io`. Closing it ends this direction, as [`TcpStream::shutdown`] does.
-impl AsyncWrite for &TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(Direction::Write, context, |mut stream| stream.write(buffer))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(Direction::Write, context, |mut stream| {
-            stream.write_vectored(buffers)
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown(Shutdown::Write))
-    }
-}
-
-/// With the feature `futures-io`. It may be polled by any executor, on any thread.
-impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(context, buffer)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(context, buffers)
-    }
-}
-
-/// With the feature `futures-io`. Closing it ends this direction, as [`TcpStream::shutdown`] does.
-impl AsyncWrite for TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(context, buffer)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(context, buffers)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(context)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(context)
-    }
-}
+polled!(TcpStream, std::net::TcpStream);
+polled!(UnixStream, std::os::unix::net::UnixStream);

@@ -34,7 +34,7 @@ static PEEK: Label = Label("peek");
 pub struct TcpStream {
     pub(super) socket: Socket<std::net::TcpStream>,
     #[cfg(feature = "futures-io")]
-    pub(super) polls: crate::net::polled::Polls,
+    pub(super) polls: crate::net::polled::Polls<Self>,
 }
 
 impl TcpStream {

@@ -48,6 +48,8 @@ static WRITE: Label = Label("write");
 #[derive(Debug)]
 pub struct UnixStream {
     pub(super) socket: Socket<net::UnixStream>,
+    #[cfg(feature = "futures-io")]
+    pub(super) polls: crate::net::polled::Polls<Self>,
 }
 
 impl UnixStream {
@@ -110,6 +112,8 @@ impl UnixStream {
     pub(super) fn of_nonblocking(stream: net::UnixStream) -> Self {
         Self {
             socket: Socket::new(stream),
+            #[cfg(feature = "futures-io")]
+            polls: crate::net::polled::Polls::default(),
         }
     }
 
