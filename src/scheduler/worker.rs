@@ -21,6 +21,7 @@ use crate::scheduler::running;
 use crate::stack::StackCache;
 use crate::stack::overflow;
 use crate::task::Task;
+use crate::task::blocks;
 use crate::task::home::Home;
 use crate::task::queue::Queue;
 use crate::task::sleep::Bed;
@@ -286,7 +287,8 @@ impl Worker {
     /// The same, but stays awake if `wanted` says so, which is asked after the sleep was announced: who comes later and looks for
     /// somebody to wake finds this thread.
     pub(crate) fn sleep_unless(&self, limit: Option<u64>, wanted: impl FnOnce() -> bool) {
-        let limit = match self.with_stacks(StackCache::trim) {
+        let again = [self.with_stacks(StackCache::trim), blocks::trim()];
+        let limit = match again.into_iter().flatten().min() {
             Some(again) => {
                 let again = deadline_after(Driver::of(self.home).clock.now(), again.max(LEAST_NAP));
                 Some(limit.map_or(again, |limit| limit.min(again)))

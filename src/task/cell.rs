@@ -4,8 +4,8 @@ use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
-use crate::task::Task;
 use crate::task::vtable::TaskVTable;
+use crate::task::{Task, blocks};
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
 #[repr(C)]
@@ -38,12 +38,16 @@ impl<T, F> TaskCell<T, F> {
     /// Moves a closure into a new block.
     #[inline]
     pub(crate) fn allocate(task: Task, body: F) -> NonNull<Task> {
-        let cell = Box::new(Self {
-            task,
-            value: UnsafeCell::new(MaybeUninit::uninit()),
-            body: UnsafeCell::new(ManuallyDrop::new(body)),
-        });
-        expose(NonNull::from(Box::leak(cell)).cast())
+        let cell = blocks::take::<Self>();
+        // SAFETY: memory for it, which is ours.
+        unsafe {
+            cell.write(Self {
+                task,
+                value: UnsafeCell::new(MaybeUninit::uninit()),
+                body: UnsafeCell::new(ManuallyDrop::new(body)),
+            });
+        }
+        expose(cell.cast())
     }
 
     fn of(task: &Task) -> *const Self {
@@ -109,8 +113,11 @@ impl<T, F> TaskCell<T, F> {
     ///
     /// The block is of these types, and the caller had the last count.
     pub(crate) unsafe fn free(task: NonNull<Task>) {
-        // SAFETY: it came from a box of this type; what is left in it needs no drop but the header's.
-        drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });
+        let cell = task.cast::<Self>();
+        // SAFETY: the caller had the last count; what is left in it needs no drop but the header's.
+        unsafe { cell.drop_in_place() };
+        // SAFETY: `allocate` took it, for this type.
+        unsafe { blocks::give(cell) };
     }
 }
 
@@ -144,8 +151,10 @@ unsafe fn nothing(_: &Task) {}
 ///
 /// The block came from [`allocate_bare`], and the caller had the last count.
 unsafe fn free_bare(task: NonNull<Task>) {
-    // SAFETY: it came from `allocate_bare`.
-    drop(unsafe { Box::from_raw(task.as_ptr()) });
+    // SAFETY: the caller had the last count.
+    unsafe { task.drop_in_place() };
+    // SAFETY: `allocate_bare` took it.
+    unsafe { blocks::give(task) };
 }
 
 /// For blocks without closure and result: a scope's job, a thread's task, a job made by hand.
@@ -159,5 +168,8 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 
 /// A block without closure and result.
 pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
-    expose(NonNull::from(Box::leak(Box::new(task))))
+    let block = blocks::take::<Task>();
+    // SAFETY: memory for it, which is ours.
+    unsafe { block.write(task) };
+    expose(block)
 }

@@ -13,6 +13,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::task::blocks::Blocks;
 use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
 use crate::task::sleep::SleepWord;
@@ -66,6 +67,8 @@ pub(crate) struct Local {
     /// What the scheduler keeps for this thread.
     pub(crate) worker: Cell<*const ()>,
     ids: Cell<(u64, u64)>,
+    /// Memory for the next tasks.
+    pub(super) blocks: Blocks,
 }
 
 impl fmt::Debug for Home {
@@ -112,6 +115,7 @@ impl Home {
                     driver: Cell::new(ptr::null()),
                     worker: Cell::new(ptr::null()),
                     ids: Cell::new((0, 0)),
+                    blocks: Blocks::new(),
                 },
             }))
         })
@@ -119,6 +123,8 @@ impl Home {
 
     /// Gives a home back whose thread ends and that hosts nothing.
     pub(crate) fn give_back(&'static self) {
+        // SAFETY: the calling thread is the owner until the home is in the list.
+        unsafe { self.local.blocks.clear() };
         self.local.current.set(ptr::null());
         self.local.loop_task.set(ptr::null());
         self.local.thread_task.set(ptr::null());

@@ -7,6 +7,7 @@
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
 //! - [`start`] sends a coroutine to its dispatcher; [`departure`] decides who sends one without a stack again.
 //! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
+//! - [`blocks`] is the memory of task blocks; [`cell`] gives them their forms.
 //! - [`vtable`] is what is known of a block whose types are not.
 //! - [`report`] is where failures go that nobody awaits.
 //!
@@ -14,6 +15,9 @@
 //! its link in the parent's child list (one count), by each handle, and by each continuation that user code holds. What
 //! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame.
 
+#[cfg(test)]
+mod block_tests;
+pub(crate) mod blocks;
 pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod current;
