@@ -18,6 +18,7 @@ mod hooks;
 pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod nested;
+mod own;
 pub(crate) mod pool;
 mod running;
 mod search;

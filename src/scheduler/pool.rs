@@ -6,7 +6,8 @@
 //!
 //! What was launched first starts first, as long as few coroutines live on the worker. Where many do, each with a stack, the
 //! one that was launched last starts first: so a tree of coroutines that wait for their children goes into the depth, and
-//! needs as many stacks as it is deep and not as it is wide. Now and then the first has its turn all the same, so that it
+//! needs as many stacks as it is deep and not as it is wide. What is launched there goes into a queue of its own, because
+//! each queue has one end that is cheap for its owner. Now and then the first of each has its turn all the same, so that it
 //! comes to it however many are launched after it.
 
 use std::io;
@@ -14,10 +15,11 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+use crossbeam_deque::{Injector, Steal};
 
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::gate::Gate;
+use crate::scheduler::own::{OwnQueue, Stealers};
 use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, thread};
 use crate::task::home::Home;
@@ -28,8 +30,6 @@ const SLACK: u32 = 8;
 
 /// With more coroutines than this a worker starts first what was launched last.
 const MANY: u32 = 32;
-/// And so often what was launched first.
-const FIRST_EVERY: u32 = 61;
 
 /// The pool.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) struct Pool {
 /// What the others may touch of a worker.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) stealer: Stealer<Fresh>,
+    pub(super) queue: Stealers,
     /// How many coroutines the worker has taken from its own queue.
     pub(super) taken: AtomicU32,
     home: OnceLock<&'static Home>,
@@ -62,7 +62,7 @@ pub(super) struct Seat {
 pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
-    deque: Deque<Fresh>,
+    queue: OwnQueue,
 }
 
 static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
@@ -81,15 +81,15 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
     }
     let mut seats = None;
     let pool = DEFAULT.get_or_init(|| {
-        let deques: Vec<Deque<Fresh>> = (0..default_size()).map(|_| Deque::new_lifo()).collect();
-        let pool = Pool::new(&deques, None);
-        seats = Some(deques);
+        let queues: Vec<OwnQueue> = (0..default_size()).map(|_| OwnQueue::new()).collect();
+        let pool = Pool::new(&queues, None);
+        seats = Some(queues);
         Some(pool)
     });
-    let (Some(pool), Some(deques)) = (pool.as_ref(), seats) else {
+    let (Some(pool), Some(queues)) = (pool.as_ref(), seats) else {
         return pool.as_ref();
     };
-    if let Err(error) = pool.start("switchback-default", deques) {
+    if let Err(error) = pool.start("switchback-default", queues) {
         // One worker less, whose queue stays empty.
         crate::task::report::tell(format_args!(
             "a worker thread could not be started: {error}"
@@ -100,9 +100,9 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
 
 /// A pool of so many threads that somebody owns. Its few words are never freed, since its homes point to them.
 pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> {
-    let deques: Vec<Deque<Fresh>> = (0..threads).map(|_| Deque::new_lifo()).collect();
-    let pool: &'static Pool = Box::leak(Box::new(Pool::new(&deques, Some(Gate::new()))));
-    let started = pool.start(name, deques);
+    let queues: Vec<OwnQueue> = (0..threads).map(|_| OwnQueue::new()).collect();
+    let pool: &'static Pool = Box::leak(Box::new(Pool::new(&queues, Some(Gate::new()))));
+    let started = pool.start(name, queues);
     if started.is_err() {
         pool.shut();
     }
@@ -110,15 +110,15 @@ pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> 
 }
 
 impl Pool {
-    fn new(deques: &[Deque<Fresh>], gate: Option<Gate>) -> Self {
-        let seat = |deque: &Deque<Fresh>| Seat {
-            stealer: deque.stealer(),
+    fn new(queues: &[OwnQueue], gate: Option<Gate>) -> Self {
+        let seat = |queue: &OwnQueue| Seat {
+            queue: queue.stealers(),
             taken: AtomicU32::new(0),
             home: OnceLock::new(),
         };
         Self {
             injected: Injector::new(),
-            seats: deques.iter().map(seat).collect(),
+            seats: queues.iter().map(seat).collect(),
             idle: AtomicU32::new(0),
             searching: AtomicBool::new(false),
             restless: AtomicBool::new(false),
@@ -129,15 +129,15 @@ impl Pool {
 
     /// Starts the threads, all that can be started, and waits until they can be sent to. The error is the last of those
     /// that could not. Without a single one the pool gives back what it is sent.
-    fn start(&'static self, name: &str, deques: Vec<Deque<Fresh>>) -> io::Result<()> {
+    fn start(&'static self, name: &str, queues: Vec<OwnQueue>) -> io::Result<()> {
         let mut missing = 0;
         let mut outcome = Ok(());
-        for (index, deque) in deques.into_iter().enumerate() {
+        for (index, queue) in queues.into_iter().enumerate() {
             let work = move || {
                 self.work(Member {
                     pool: self,
                     index,
-                    deque,
+                    queue,
                 })
             };
             let name = format!("{name}-{index}");
@@ -213,7 +213,7 @@ impl Pool {
         if let Some(worker) = self.worker_here() {
             let member = worker.member.borrow();
             let member = member.as_ref().expect("a worker of the pool has a seat");
-            member.deque.push(fresh);
+            member.queue.push(fresh, hosts_many(worker.home()));
         } else {
             self.injected.push(fresh);
         }
@@ -303,21 +303,13 @@ impl Member {
 
     /// The next one of its own queue.
     fn own(&self) -> Option<Fresh> {
-        let waiting = self.deque.len();
-        if waiting == 0 {
+        if self.queue.is_empty() {
             return None;
         }
         let seat = &self.pool.seats[self.index];
         let taken = seat.taken.load(Ordering::Relaxed);
-        let hosts_many = || {
-            let home = seat.home.get();
-            home.is_some_and(|home| home.hosted.load(Ordering::Relaxed) > MANY)
-        };
-        let fresh = if waiting == 1 || hosts_many() && !taken.is_multiple_of(FIRST_EVERY) {
-            self.deque.pop()
-        } else {
-            retry(|| seat.stealer.steal())
-        }?;
+        let many = seat.home.get().is_some_and(|home| hosts_many(home));
+        let fresh = self.queue.pop(many, taken)?;
         // A plain store: this worker is the one writer.
         seat.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
         Some(fresh)
@@ -343,11 +335,11 @@ impl Member {
 
     /// Takes work from another worker: half of what it has if `many`, else one.
     pub(super) fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
-        let stealer = &self.pool.seats[victim].stealer;
+        let queue = &self.pool.seats[victim].queue;
         if many {
-            retry(|| stealer.steal_batch_and_pop(&self.deque))
+            queue.steal_half(&self.queue)
         } else {
-            retry(|| stealer.steal())
+            queue.steal_one()
         }
     }
 
@@ -381,7 +373,12 @@ fn load(home: &Home) -> u32 {
     home.hosted.load(Ordering::Relaxed) + home.handed.load(Ordering::Relaxed)
 }
 
-fn retry(mut steal: impl FnMut() -> Steal<Fresh>) -> Option<Fresh> {
+/// Whether a worker hosts so many that the last one launched starts first.
+fn hosts_many(home: &Home) -> bool {
+    home.hosted.load(Ordering::Relaxed) > MANY
+}
+
+pub(super) fn retry(mut steal: impl FnMut() -> Steal<Fresh>) -> Option<Fresh> {
     loop {
         match steal() {
             Steal::Success(fresh) => return Some(fresh),

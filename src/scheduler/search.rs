@@ -121,7 +121,7 @@ fn steal(
     // Each thief begins behind its own seat, so that thieves spread over the victims.
     for offset in 1..count {
         let victim = (member.index + offset) % count;
-        let waiting = pool.seats[victim].stealer.len();
+        let waiting = pool.seats[victim].queue.len();
         if wanted(victim, waiting)
             && let Some(fresh) = member.steal_from(victim, waiting > KEEP)
         {
@@ -145,6 +145,6 @@ impl Pool {
 
     /// Whether anything has not started anywhere.
     fn has_work(&self) -> bool {
-        !self.injected.is_empty() || self.seats.iter().any(|seat| !seat.stealer.is_empty())
+        !self.injected.is_empty() || self.seats.iter().any(|seat| seat.queue.len() > 0)
     }
 }
