@@ -51,7 +51,7 @@ pub(crate) struct Pool {
 /// What the others may touch of a worker.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) queue: Stealers,
+    pub(super) queue: Stealers<Fresh>,
     /// How many coroutines the worker has taken from its own queue.
     pub(super) taken: AtomicU32,
     home: OnceLock<&'static Home>,
@@ -62,7 +62,7 @@ pub(super) struct Seat {
 pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
-    queue: OwnQueue,
+    queue: OwnQueue<Fresh>,
 }
 
 static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
@@ -81,7 +81,7 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
     }
     let mut seats = None;
     let pool = DEFAULT.get_or_init(|| {
-        let queues: Vec<OwnQueue> = (0..default_size()).map(|_| OwnQueue::new()).collect();
+        let queues: Vec<OwnQueue<Fresh>> = (0..default_size()).map(|_| OwnQueue::new()).collect();
         let pool = Pool::new(&queues, None);
         seats = Some(queues);
         Some(pool)
@@ -100,7 +100,7 @@ pub(crate) fn default_pool() -> Option<&'static Pool> {
 
 /// A pool of so many threads that somebody owns. Its few words are never freed, since its homes point to them.
 pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> {
-    let queues: Vec<OwnQueue> = (0..threads).map(|_| OwnQueue::new()).collect();
+    let queues: Vec<OwnQueue<Fresh>> = (0..threads).map(|_| OwnQueue::new()).collect();
     let pool: &'static Pool = Box::leak(Box::new(Pool::new(&queues, Some(Gate::new()))));
     let started = pool.start(name, queues);
     if started.is_err() {
@@ -110,8 +110,8 @@ pub(crate) fn own_pool(name: &str, threads: usize) -> io::Result<&'static Pool> 
 }
 
 impl Pool {
-    fn new(queues: &[OwnQueue], gate: Option<Gate>) -> Self {
-        let seat = |queue: &OwnQueue| Seat {
+    fn new(queues: &[OwnQueue<Fresh>], gate: Option<Gate>) -> Self {
+        let seat = |queue: &OwnQueue<Fresh>| Seat {
             queue: queue.stealers(),
             taken: AtomicU32::new(0),
             home: OnceLock::new(),
@@ -129,7 +129,7 @@ impl Pool {
 
     /// Starts the threads, all that can be started, and waits until they can be sent to. The error is the last of those
     /// that could not. Without a single one the pool gives back what it is sent.
-    fn start(&'static self, name: &str, queues: Vec<OwnQueue>) -> io::Result<()> {
+    fn start(&'static self, name: &str, queues: Vec<OwnQueue<Fresh>>) -> io::Result<()> {
         let mut missing = 0;
         let mut outcome = Ok(());
         for (index, queue) in queues.into_iter().enumerate() {
@@ -378,7 +378,7 @@ fn hosts_many(home: &Home) -> bool {
     home.hosted.load(Ordering::Relaxed) > MANY
 }
 
-pub(super) fn retry(mut steal: impl FnMut() -> Steal<Fresh>) -> Option<Fresh> {
+pub(super) fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {
             Steal::Success(fresh) => return Some(fresh),
