@@ -121,9 +121,15 @@ mod tests {
 
     #[test]
     fn the_oldest_has_its_turn_however_many_come_after_it() {
-        for (wide, deep) in [(vec![0, 1, 2], vec![]), (vec![], vec![0, 1, 2])] {
+        let queues: [[&[u32]; 2]; 4] = [
+            [&[0, 1], &[]],
+            [&[], &[0, 1]],
+            [&[0, 1], &[2, 3]],
+            [&[2, 3], &[0, 1]],
+        ];
+        for [wide, deep] in queues {
             for newest in [false, true] {
-                let before = taken_before_the_oldest(&filled(&wide, &deep), newest);
+                let before = taken_before_the_oldest(&filled(wide, deep), newest);
                 assert!(before.is_some_and(|before| before <= 2 * OLDEST_EVERY));
             }
         }
