@@ -8,13 +8,13 @@ use std::mem::ManuallyDrop;
 
 use crate::sync::wait_list::{Node, WaitList, Waits};
 use crate::task::word::Generation;
-use crate::util::lock::{SpinGuard, SpinLock};
+use crate::util::biased::{BiasedGuard, BiasedLock};
 use crate::util::sync::Shared;
 
 /// The state `S`, and those who wait, each with a slot `P`.
 #[derive(Debug)]
 pub(crate) struct Line<K, S, P> {
-    lock: SpinLock,
+    lock: BiasedLock,
     inner: Shared<Inner<K, S, P>>,
 }
 
@@ -27,7 +27,7 @@ struct Inner<K, S, P> {
 impl<K: Waits, S, P> Line<K, S, P> {
     pub(crate) fn new(state: S) -> Self {
         Self {
-            lock: SpinLock::new(),
+            lock: BiasedLock::new(),
             inner: Shared::new(Inner {
                 state,
                 waiters: WaitList::new(),
@@ -37,16 +37,22 @@ impl<K: Waits, S, P> Line<K, S, P> {
 
     #[inline(always)]
     pub(crate) fn lock(&self) -> Held<'_, K, S, P> {
+        self.lock_by(K::thread())
+    }
+
+    /// The same, for a caller that knows its thread.
+    #[inline(always)]
+    pub(crate) fn lock_by(&self, thread: u64) -> Held<'_, K, S, P> {
         Held {
             line: self,
-            _guard: self.lock.lock(),
+            _guard: self.lock.lock(thread),
         }
     }
 }
 
 impl<K: Waits, S, P> Line<K, S, P> {
     /// The lock itself, for one who must hold several.
-    pub(crate) fn lock_alone(&self) -> &SpinLock {
+    pub(crate) fn lock_alone(&self) -> &BiasedLock {
         &self.lock
     }
 
@@ -69,7 +75,7 @@ impl<K: Waits, S, P> Line<K, S, P> {
 #[derive(Debug)]
 pub(crate) struct Held<'a, K, S, P> {
     line: &'a Line<K, S, P>,
-    _guard: SpinGuard<'a>,
+    _guard: BiasedGuard<'a>,
 }
 
 impl<'a, K: Waits, S, P> Held<'a, K, S, P> {

@@ -199,7 +199,7 @@ impl<T: ?Sized> Mutex<T> {
     ) -> Result<()> {
         here.check()?;
         let me = claimant(here, id, place);
-        let held = self.turns.lock();
+        let held = self.turns.lock_by(here.thread());
         if held.take(me, clock::now) {
             return Ok(());
         }

@@ -5,17 +5,24 @@ use std::panic::Location;
 use crate::error::Result;
 use crate::sync::line::Held;
 use crate::sync::wait_list::{Node, Waits};
-use crate::task::Task;
+use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::queue::Queue;
 use crate::task::wait::{Here, refuse_in_closed_frames};
 use crate::task::waiter::hand_back;
 use crate::task::word::{Generation, Woken, Word};
+use crate::task::{Task, current};
+use crate::util::biased::STRANGER;
 
 impl Waits for Task {
     #[inline(always)]
     fn word(&self) -> &Word {
         &self.word
+    }
+
+    #[inline(always)]
+    fn thread() -> u64 {
+        current::home().map_or(STRANGER, Home::name)
     }
 }
 

@@ -150,7 +150,7 @@ impl Semaphore {
     fn enter(&self, count: usize, place: &'static Location<'static>) -> Result<Permit<'_>> {
         let here = thread::here();
         here.check()?;
-        let held = self.permits.lock();
+        let held = self.permits.lock_by(here.thread());
         let permit = || Permit {
             semaphore: self,
             count,

@@ -64,6 +64,9 @@ use crate::util::sync::Shared;
 /// What waits: it has a continuation word.
 pub(crate) trait Waits {
     fn word(&self) -> &Word;
+
+    /// The name of the calling thread, for its locks (`util/biased.rs`).
+    fn thread() -> u64;
 }
 
 /// A place in a list, in the frame of `K`, with the slot through which something is handed over.

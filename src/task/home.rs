@@ -262,6 +262,12 @@ impl Home {
         unsafe { self.local.ready.push(task) };
     }
 
+    /// A number that no other home has: the name of the thread that it is given to.
+    #[inline(always)]
+    pub(crate) fn name(&self) -> u64 {
+        ptr::from_ref(self).addr() as u64
+    }
+
     /// Owner: the number of the next job, from a block of its own.
     #[inline]
     pub(crate) fn next_id(&self) -> u64 {

@@ -50,6 +50,12 @@ impl Here {
         self.home
     }
 
+    /// The name of the calling thread, for its locks.
+    #[inline(always)]
+    pub(crate) fn thread(&self) -> u64 {
+        self.home.name()
+    }
+
     /// The running task.
     #[inline(always)]
     pub(crate) fn task(&self) -> &Task {

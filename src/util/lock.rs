@@ -4,8 +4,6 @@
 //! read-modify-write and released by a plain store, which is why it is not a mutex of the operating system: a launch, a
 //! completion and a join each pay for it.
 
-use std::mem::ManuallyDrop;
-
 use crate::util::sync::{AtomicU32, Ordering, pause};
 
 /// The lock word: 0 is free, 1 is held.
@@ -31,16 +29,6 @@ impl SpinLock {
             round = round.saturating_add(1);
         }
         SpinGuard(self)
-    }
-
-    /// The evidence once more, for one who holds the lock by a guard that stands elsewhere. It releases nothing.
-    ///
-    /// # Safety
-    ///
-    /// The caller holds this lock, for as long as what is returned is used.
-    #[inline]
-    pub(crate) unsafe fn assume_held(&self) -> ManuallyDrop<SpinGuard<'_>> {
-        ManuallyDrop::new(SpinGuard(self))
     }
 }
 

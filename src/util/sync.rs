@@ -89,6 +89,10 @@ impl Futex {
     }
 }
 
+/// How often in a row a thread takes a lock before the lock favours it (`biased.rs`). Ending that costs some microseconds,
+/// so it must not happen to what goes from hand to hand.
+pub(crate) const BIAS_AFTER: u32 = 200;
+
 /// Tells the processor, or the model, that this thread waits for another one to make progress.
 #[inline]
 pub(crate) fn pause(round: u32) {

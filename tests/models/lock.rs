@@ -1,4 +1,4 @@
-//! The lock in the models of the job tree: loom's own.
+//! The locks in most models: loom's own.
 //!
 //! loom cannot bound the turns of three threads that spin, so the crate's lock is checked by itself (`locks.rs`), and
 //! whatever stands under it with a lock of the same meaning. Holding and releasing it touches a cell, so that a lock
@@ -33,14 +33,31 @@ impl SpinLock {
             _guard: Some(guard),
         }
     }
+}
+
+/// In place of the lock that favours a thread.
+#[derive(Debug)]
+pub(crate) struct BiasedLock(SpinLock);
+
+pub(crate) type BiasedGuard<'a> = SpinGuard<'a>;
+
+impl BiasedLock {
+    pub(crate) fn new() -> Self {
+        Self(SpinLock::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn lock(&self, _me: u64) -> BiasedGuard<'_> {
+        self.0.lock()
+    }
 
     /// # Safety
     ///
     /// The caller holds this lock.
-    pub(crate) unsafe fn assume_held(&self) -> ManuallyDrop<SpinGuard<'_>> {
-        self.touched.with(|_| ());
+    pub(crate) unsafe fn assume_held(&self) -> ManuallyDrop<BiasedGuard<'_>> {
+        self.0.touched.with(|_| ());
         ManuallyDrop::new(SpinGuard {
-            lock: self,
+            lock: &self.0,
             _guard: None,
         })
     }

@@ -1,9 +1,10 @@
-//! The crate's own lock.
+//! The crate's own locks.
 
 use loom::sync::Arc;
 use loom::thread;
 
 use crate::check;
+use crate::spin::biased::BiasedLock;
 use crate::spin::lock::SpinLock;
 use crate::util::sync::Shared;
 
@@ -28,5 +29,31 @@ fn lock_one_holder_at_a_time() {
         other.join().unwrap();
         // SAFETY: the other thread has ended.
         assert_eq!(shared.1.with(|count| unsafe { *count }), 4);
+    });
+}
+
+/// One thread is favoured from its first time on, until the other comes.
+#[test]
+fn bias_one_holder_at_a_time() {
+    check(|| {
+        let shared = Arc::new((BiasedLock::new(), Shared::new(0)));
+        let add = |shared: &(BiasedLock, Shared<u32>), me| {
+            let _guard = shared.0.lock(me);
+            // SAFETY: the lock is held; loom checks what that is worth.
+            shared.1.with_mut(|count| unsafe { *count += 1 });
+        };
+        let favoured = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    add(&shared, 10);
+                }
+            })
+        };
+        add(&shared, 11);
+        add(&shared, 11);
+        favoured.join().unwrap();
+        // SAFETY: the other thread has ended.
+        assert_eq!(shared.1.with(|count| unsafe { *count }), 5);
     });
 }

@@ -5,7 +5,7 @@
 //! returns, stand on real stacks and real descriptors; [`block`], [`waits`] and [`chooser`]
 //! do the same acts without them.
 //!
-//! - [`locks`]: the lock by itself; the other models have loom's in its place.
+//! - [`locks`]: the locks by themselves; the other models have loom's in their place.
 //! - [`words`]: the continuation word against resumers and cancellers.
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
@@ -25,12 +25,18 @@ mod util {
     pub(crate) mod list;
     #[path = "../../tests/models/lock.rs"]
     pub(crate) mod lock;
+    pub(crate) mod biased {
+        pub(crate) use super::lock::{BiasedGuard, BiasedLock};
+    }
+    #[path = "../../tests/models/fence.rs"]
+    pub(crate) mod fence;
     #[path = "../../tests/models/seam.rs"]
     pub(crate) mod sync;
 }
 
 #[path = "../../src/util"]
 mod spin {
+    pub(crate) mod biased;
     pub(crate) mod lock;
 }
 

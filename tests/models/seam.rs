@@ -33,6 +33,14 @@ fn after_store(order: Ordering) {
     }
 }
 
+/// A full fence: all of them are in one order.
+pub(crate) fn full_fence() {
+    ORDER.fetch_add(1, Ordering::AcqRel);
+}
+
+/// As in the library, where it is more.
+pub(crate) const BIAS_AFTER: u32 = 1;
+
 /// Whether a thing has been dropped. All threads of a model run on one thread of the system, so this is no atomic of
 /// the model.
 #[derive(Debug, Default)]

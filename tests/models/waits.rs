@@ -14,6 +14,10 @@ impl Waits for Block {
     fn word(&self) -> &Word {
         &self.word
     }
+
+    fn thread() -> u64 {
+        0
+    }
 }
 
 /// A semaphore.

@@ -35,7 +35,7 @@ use std::mem::ManuallyDrop;
 
 use crate::sync::wait_list::{Node, WaitList, Waits};
 use crate::task::word::Generation;
-use crate::util::lock::{SpinGuard, SpinLock};
+use crate::util::biased::{BiasedGuard, BiasedLock};
 use crate::util::sync::Shared;
 
 /// What a send into a full channel does.
@@ -94,7 +94,7 @@ struct State<K, T, C> {
 /// A channel, as far as it is a protocol. `K` is who waits, `C` the cause with which it ends.
 #[derive(Debug)]
 pub(crate) struct Core<K, T, C> {
-    lock: SpinLock,
+    lock: BiasedLock,
     limit: usize,
     overflow: Overflow,
     state: Shared<State<K, T, C>>,
@@ -112,7 +112,7 @@ pub(crate) struct Rest<T> {
 impl<K: Waits, T, C: Clone> Core<K, T, C> {
     pub(crate) fn new(limit: usize, overflow: Overflow) -> Self {
         Self {
-            lock: SpinLock::new(),
+            lock: BiasedLock::new(),
             limit,
             overflow,
             state: Shared::new(State {
@@ -124,16 +124,21 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
         }
     }
 
-    #[inline(always)]
     pub(crate) fn lock(&self) -> Locked<'_, K, T, C> {
+        self.lock_by(K::thread())
+    }
+
+    /// The same, for a caller that knows its thread.
+    #[inline(always)]
+    pub(crate) fn lock_by(&self, thread: u64) -> Locked<'_, K, T, C> {
         Locked {
             core: self,
-            _guard: self.lock.lock(),
+            _guard: self.lock.lock(thread),
         }
     }
 
     /// The lock itself, for one who must hold several.
-    pub(crate) fn lock_alone(&self) -> &SpinLock {
+    pub(crate) fn lock_alone(&self) -> &BiasedLock {
         &self.lock
     }
 
@@ -156,7 +161,7 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
 #[derive(Debug)]
 pub(crate) struct Locked<'a, K, T, C> {
     core: &'a Core<K, T, C>,
-    _guard: SpinGuard<'a>,
+    _guard: BiasedGuard<'a>,
 }
 
 impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {

@@ -118,7 +118,7 @@ impl<T> Receiver<T> {
         let here = thread::here();
         here.check()?;
         let mut claimed = None;
-        let locked = self.hub.core.lock();
+        let locked = self.hub.core.lock_by(here.thread());
         match locked.take(|task| claimed = Some(task)) {
             Take::Element(element) => {
                 drop(locked);

@@ -87,7 +87,7 @@ impl<T> Sender<T> {
         let mut value = value;
         loop {
             let mut claimed = None;
-            let locked = self.hub.core.lock();
+            let locked = self.hub.core.lock_by(here.thread());
             match locked.offer(value, |task| claimed = Some(task)) {
                 Offer::Taken => {
                     drop(locked);

@@ -7,7 +7,7 @@ use crate::sync::line::{Held, Line};
 use crate::sync::select::exchange::{Exchange, Look};
 use crate::sync::wait_list::{Node, Waits};
 use crate::task::word::Generation;
-use crate::util::lock::SpinLock;
+use crate::util::biased::BiasedLock;
 use crate::util::sync::Shared;
 
 /// A clause that receives. When it has won, the slot holds the element; if it is empty, the channel has ended.
@@ -45,7 +45,7 @@ impl<'a, K: Waits, T, C: Clone> ReceiveEnd<'a, K, T, C> {
 }
 
 impl<K: Waits, T, C: Clone> Exchange<K> for ReceiveEnd<'_, K, T, C> {
-    fn lock(&self) -> &SpinLock {
+    fn lock(&self) -> &BiasedLock {
         self.core.lock_alone()
     }
 
@@ -135,7 +135,7 @@ impl<'a, K: Waits, T, C: Clone> SendEnd<'a, K, T, C> {
 }
 
 impl<K: Waits, T, C: Clone> Exchange<K> for SendEnd<'_, K, T, C> {
-    fn lock(&self) -> &SpinLock {
+    fn lock(&self) -> &BiasedLock {
         self.core.lock_alone()
     }
 
@@ -226,7 +226,7 @@ where
     K: Waits,
     F: Fn(&Held<'_, K, S, P>) -> bool,
 {
-    fn lock(&self) -> &SpinLock {
+    fn lock(&self) -> &BiasedLock {
         self.line.lock_alone()
     }
 

@@ -2,8 +2,9 @@
 //!
 //! It knows nothing of suspension, and is generic over who waits. What is given or taken is in `ends.rs`.
 
+use crate::sync::wait_list::Waits;
 use crate::task::word::Generation;
-use crate::util::lock::{SpinGuard, SpinLock};
+use crate::util::biased::{BiasedGuard, BiasedLock};
 
 /// What one clause finds in the list that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(crate) enum Look {
 /// A clause that gives or takes. Its node stands in place while it is linked.
 pub(crate) trait Exchange<K> {
     /// What guards the list.
-    fn lock(&self) -> &SpinLock;
+    fn lock(&self) -> &BiasedLock;
 
     /// Takes, or gives, if that is possible at once. `woken` is told whom it has claimed.
     ///
@@ -58,13 +59,13 @@ pub(crate) trait Exchange<K> {
 /// The locks of several clauses, in the order in which everybody takes them, each once.
 #[derive(Debug)]
 pub(crate) struct Locks<'a> {
-    locks: Vec<&'a SpinLock>,
-    held: Vec<SpinGuard<'a>>,
+    locks: Vec<&'a BiasedLock>,
+    held: Vec<BiasedGuard<'a>>,
 }
 
 impl<'a> Locks<'a> {
     pub(crate) fn of<K: 'a>(ends: &[&'a dyn Exchange<K>]) -> Self {
-        let mut locks: Vec<&SpinLock> = ends.iter().map(|end| end.lock()).collect();
+        let mut locks: Vec<&BiasedLock> = ends.iter().map(|end| end.lock()).collect();
         if !cfg!(mutation = "select_locks_as_written") {
             locks.sort_unstable_by_key(|lock| std::ptr::from_ref(*lock));
         }
@@ -74,9 +75,9 @@ impl<'a> Locks<'a> {
         Self { locks, held }
     }
 
-    fn take(&mut self) {
+    fn take(&mut self, thread: u64) {
         for lock in &self.locks {
-            self.held.push(lock.lock());
+            self.held.push(lock.lock(thread));
         }
     }
 
@@ -107,14 +108,14 @@ pub(crate) enum Linked {
 /// - O calls; its word is RUNNING; `locks` are those of `ends`.
 /// - After [`Linked::Waits`] every clause stays in place until [`Exchange::leave`] was called on it, when the suspension
 ///   is over.
-pub(crate) unsafe fn look_and_link<K, E>(
+pub(crate) unsafe fn look_and_link<K: Waits, E>(
     ends: &[&dyn Exchange<K>],
     locks: &mut Locks<'_>,
     woken: &mut dyn FnMut(*const K),
     prepare: impl FnOnce() -> Result<Generation, E>,
     publish: impl FnOnce(Generation),
 ) -> Result<Linked, E> {
-    locks.take();
+    locks.take(K::thread());
     let decided = look_at_all(ends, woken);
     if cfg!(mutation = "select_releases_before_linking") {
         locks.release();
@@ -149,10 +150,10 @@ fn look_at_all<K>(ends: &[&dyn Exchange<K>], woken: &mut dyn FnMut(*const K)) ->
 }
 
 /// Step 1 for one clause: takes or gives at once if that is possible, under its own lock alone.
-pub(crate) fn try_alone<K>(end: &dyn Exchange<K>, woken: &mut dyn FnMut(*const K)) -> bool {
+pub(crate) fn try_alone<K: Waits>(end: &dyn Exchange<K>, woken: &mut dyn FnMut(*const K)) -> bool {
     loop {
         let looked = {
-            let _guard = end.lock().lock();
+            let _guard = end.lock().lock(K::thread());
             // SAFETY: the lock is held, and nothing is linked.
             unsafe { end.look(woken) }
         };
