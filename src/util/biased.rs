@@ -70,6 +70,7 @@ impl BiasedLock {
     pub(crate) fn lock(&self, me: u64) -> BiasedGuard<'_> {
         // ORDERING: relaxed: H has written it itself, or it is not H's.
         if self.owner.load(Ordering::Relaxed) == me {
+            debug_assert_eq!(self.inside.load(Ordering::Relaxed), 0, "taken twice");
             self.inside.store(1, Ordering::Relaxed);
             fence::light();
             // ORDERING: relaxed: the fence pairs with the heavy one of `revoke`.
