@@ -42,7 +42,9 @@ pub(crate) fn light() {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// How long it takes at the most, with room to spare, until what a processor has stored is seen by all: its next interrupt.
+/// How long it takes at the most, with room to spare, until what a processor has stored is seen by all: it writes it out by
+/// itself, within microseconds, and at its next interrupt at the latest. No manual names a figure, so this is the one place
+/// where something rests on time: in a process that has forbidden itself a call which it had used before.
 const UNTIL_SEEN: Duration = Duration::from_millis(20);
 
 /// The dear half: a full fence, here and wherever this process runs at this moment. Only where it [`is_available`], or was.
