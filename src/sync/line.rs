@@ -22,6 +22,8 @@ pub(crate) struct Line<K, S, P> {
 struct Inner<K, S, P> {
     state: S,
     waiters: WaitList<K, P>,
+    /// Those who were set aside: nobody claims them there.
+    aside: WaitList<K, P>,
 }
 
 impl<K: Waits, S, P> Line<K, S, P> {
@@ -31,6 +33,7 @@ impl<K: Waits, S, P> Line<K, S, P> {
             inner: Shared::new(Inner {
                 state,
                 waiters: WaitList::new(),
+                aside: WaitList::new(),
             }),
         }
     }
@@ -110,7 +113,7 @@ impl<'a, K: Waits, S, P> Held<'a, K, S, P> {
         &self,
         hand_over: impl FnOnce(&mut S, &mut P) -> R,
     ) -> Option<(R, *const K)> {
-        self.inner(|Inner { state, waiters }| {
+        self.inner(|Inner { state, waiters, .. }| {
             // SAFETY: the lock is held.
             unsafe { waiters.claim_first(|slot| hand_over(state, slot)) }
         })
@@ -122,7 +125,7 @@ impl<'a, K: Waits, S, P> Held<'a, K, S, P> {
         may: impl Fn(&S, &P) -> bool,
         hand_over: impl FnOnce(&mut S, &mut P),
     ) -> Option<*const K> {
-        self.inner(|Inner { state, waiters }| {
+        self.inner(|Inner { state, waiters, .. }| {
             let state = std::cell::RefCell::new(state);
             // SAFETY: the lock is held.
             let claimed = unsafe {
@@ -177,6 +180,53 @@ impl<'a, K: Waits, S, P> Held<'a, K, S, P> {
         publish();
     }
 
+    /// O: as [`Held::wait`], set aside.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Held::wait`].
+    pub(crate) unsafe fn wait_aside(
+        self,
+        node: &Node<K, P>,
+        generation: Generation,
+        publish: impl FnOnce(),
+    ) {
+        // SAFETY: the lock is held, and the caller vouches for the node.
+        self.inner(|inner| unsafe { inner.aside.link(node, generation) });
+        publish();
+    }
+
+    /// Whether nobody stands in line, and whether nobody was set aside. Who does may have been cancelled already.
+    #[inline(always)]
+    pub(crate) fn are_empty(&self) -> (bool, bool) {
+        // SAFETY: the lock is held.
+        self.inner(|inner| unsafe { (inner.waiters.is_empty(), inner.aside.is_empty()) })
+    }
+
+    /// The slot of the first one who was set aside.
+    pub(crate) fn with_first_aside<R>(&self, look: impl FnOnce(&P) -> R) -> Option<R> {
+        // SAFETY: the lock is held.
+        self.inner(|inner| unsafe { inner.aside.with_first(look) })
+    }
+
+    /// Sets all aside who stand in line, behind those who are there.
+    pub(crate) fn set_all_aside(&self) {
+        // SAFETY: the lock is held.
+        self.inner(|inner| unsafe { inner.aside.append(&inner.waiters) });
+    }
+
+    /// Looks at the first `most` who were set aside; those that are `wanted` go to the end of the line. Whether these were all.
+    pub(crate) fn bring_back(&self, most: usize, wanted: impl FnMut(&mut P) -> bool) -> bool {
+        // SAFETY: the lock is held.
+        self.inner(|inner| unsafe { inner.waiters.take_from(&inner.aside, most, wanted) })
+    }
+
+    /// As [`Held::all_of`], of those who were set aside.
+    pub(crate) fn all_aside(&self, most: usize, is_so: impl FnMut(&mut P) -> bool) -> bool {
+        // SAFETY: the lock is held.
+        self.inner(|inner| unsafe { inner.aside.all_of(most, is_so) })
+    }
+
     /// O: links, in order to publish later, under the same lock.
     ///
     /// # Safety
@@ -210,6 +260,6 @@ impl<'a, K: Waits, S, P> Held<'a, K, S, P> {
     /// As for [`WaitList::leave`], but for the lock.
     pub(crate) unsafe fn leave(&self, node: &Node<K, P>) -> bool {
         // SAFETY: the lock is held, and the caller vouches for the node.
-        self.inner(|inner| unsafe { inner.waiters.leave(node) })
+        self.inner(|inner| unsafe { inner.waiters.leave_either(&inner.aside, node) })
     }
 }

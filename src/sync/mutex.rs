@@ -70,9 +70,9 @@ type Waiting<'a> = Held<'a, Task, Turn<Holder>, Ticket<Holder>>;
 /// # Fairness
 ///
 /// First come, first served among the coroutines of one thread: a lock that is given up goes to whoever has waited
-/// longest, and nobody can take it in between. If that one belongs to another thread, which must be woken first, a running
-/// coroutine may take the lock ahead of it, 16 times at most and only until it has waited for 1 ms; coroutines of its own
-/// thread never do.
+/// longest, and nobody can take it in between. Among threads the lock goes round for 1 ms on one of them, while coroutines
+/// wait there, before it goes to the next, which must be woken first. Until the one who is woken then has waited for 1 ms,
+/// a running coroutine may take the lock ahead of it; coroutines of its own thread never do.
 ///
 /// # Examples
 ///
@@ -158,7 +158,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Fairness
     ///
-    /// As said of [`Mutex`]: first come, first served, but for a bounded overtaking between threads.
+    /// As said of [`Mutex`]: first come, first served on each thread, and in turns between threads.
     ///
     /// # Errors
     ///
@@ -200,7 +200,7 @@ impl<T: ?Sized> Mutex<T> {
         here.check()?;
         let me = claimant(here, id, place);
         let held = self.turns.lock_by(here.thread());
-        if held.take(me, clock::now) {
+        if held.take(me) {
             return Ok(());
         }
         let own = here.task().id;
@@ -237,7 +237,11 @@ impl<T: ?Sized> Mutex<T> {
             None => here.mark(&LOCK, me.holder.place),
         }
         // SAFETY: the node stands in this frame until the claimant has handed us back, or `leave` has unlinked it.
-        unsafe { held.wait(&node, generation, || here.publish(generation, cancellable)) };
+        unsafe {
+            held.queue_up(&node, me.worker, generation, || {
+                here.publish(generation, cancellable)
+            });
+        }
         loop {
             let woken = here.park(generation, cancellable, || {
                 // SAFETY: linked above.
@@ -265,7 +269,7 @@ impl<T: ?Sized> Mutex<T> {
     pub(super) fn enter_again(&self, here: &Here, place: &'static Location<'static>) {
         let me = claimant(here, here.task().id, place);
         let held = self.turns.lock();
-        if !held.take(me, clock::now) {
+        if !held.take(me) {
             let generation = here.task().word.next();
             let _ = self.wait(here, held, me, generation, false);
         }
@@ -280,7 +284,7 @@ impl<T: ?Sized> Mutex<T> {
         place: &'static Location<'static>,
     ) -> bool {
         let me = claimant(here, id, place);
-        self.turns.lock().take(me, clock::now)
+        self.turns.lock().take(me)
     }
 
     /// Gives the turn up. The caller has it.

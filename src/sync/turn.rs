@@ -2,10 +2,15 @@
 //!
 //! Waiters of one thread get the lock in the order of their coming, handed over. Between threads that order has a price: a
 //! lock that was handed to a coroutine of another thread is held by nobody who runs until that thread has been woken,
-//! and whoever meets it meanwhile must wait too, so that in the end every turn costs a wake-up. So a waiter of another
-//! thread is *summoned* instead: it is woken, and the lock is free until it comes. Whoever runs may take it then, but not
-//! for ever: the waiter is passed [`PASSES`] times at most, and not after it has waited for [`PATIENCE`]; then the lock
-//! is kept for it.
+//! and whoever meets it meanwhile must wait too, so that in the end every turn costs a wake-up. Two things keep that away.
+//!
+//! A waiter of another thread is *summoned*: it is woken, and the lock is free until it comes. Whoever runs on yet another
+//! thread may take it then, but not once the waiter has waited for [`PATIENCE`]; then the lock is kept for it.
+//!
+//! And the lock *goes round* on one thread: the line holds the waiters of one thread only, and those of others are set aside,
+//! until nobody waits in line or the thread has had the lock for so long ([`ROUND`]). Then it is the turn of the thread of
+//! whoever was set aside first, and who still waits in line is set aside behind all others. (As a cohort lock does among
+//! the cores of a node: Dice, Marathe and Shavit, "Lock Cohorting", 2012.)
 //!
 //! # Roles
 //!
@@ -27,22 +32,24 @@
 //!
 //! While the lock is free, either nobody waits, or one is summoned. F is claimed, so it comes, whatever X does: cancelled,
 //! it takes the lock and gives it up, or waits again and leaves the line as everybody does. There is one F at a time, so
-//! G owes a wake-up to nobody else while there is one.
+//! G owes a wake-up to nobody else while there is one; and where the line is empty, G brings back those who were set aside.
 //!
-//! # Rejected
+//! # Why the order is kept on one thread
 //!
-//! To hand over to the next waiter of G's own thread ahead of an older one of another: it saves wake-ups where both
-//! threads have many who wait, and costs a search in the line at each turn.
+//! Setting aside and bringing back keep it. Who comes stands in line only if all who were set aside are of other threads.
 
 use crate::sync::line::{Held, Line};
-use crate::sync::wait_list::Waits;
+use crate::sync::wait_list::{Node, Waits};
+use crate::task::word::Generation;
 
-/// So often one who waits is passed at most.
-const PASSES: u32 = 16;
 /// So long, in nanoseconds, one who waits is passed at most.
 const PATIENCE: u64 = 1_000_000;
-/// So many who wait are looked through before one of them is passed; where there are more, nobody is.
+/// So long, in nanoseconds, the lock goes round on one thread while those of others wait.
+const ROUND: u64 = 1_000_000;
+/// So many who were set aside are looked through before one of them is passed; where there are more, nobody is.
 const LOOKED_THROUGH: usize = 16;
+/// So many who were set aside are looked through for those whose turn it is.
+const BROUGHT_BACK: usize = 256;
 
 /// A thread, among those that use a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +72,6 @@ pub(crate) struct Ticket<H> {
     claimant: Claimant<H>,
     /// When it came; nothing if all came from one thread so far: it will not be passed then.
     since: Option<u64>,
-    passed: u32,
     /// It has the lock.
     pub(crate) has_turn: bool,
 }
@@ -76,23 +82,19 @@ impl<H> Ticket<H> {
         Self {
             claimant,
             since: None,
-            passed: 0,
             has_turn: false,
         }
     }
 
     fn may_be_passed(&self, now: u64) -> bool {
-        let is_patient = self
-            .since
-            .is_some_and(|since| now.saturating_sub(since) < PATIENCE);
-        is_patient && (self.passed < PASSES || cfg!(mutation = "turn_passed_for_ever"))
+        self.since.is_some_and(|since| {
+            now.saturating_sub(since) < PATIENCE || cfg!(mutation = "turn_passed_for_ever")
+        })
     }
 
-    /// Whether one of that thread may go first. It is noted.
-    fn lets_pass(&mut self, worker: Worker, now: u64) -> bool {
-        let may = self.claimant.worker != worker && self.may_be_passed(now);
-        self.passed += u32::from(may);
-        may
+    /// Whether one of that thread may go first, where the lock was left free.
+    fn lets_pass(&self, worker: Worker) -> bool {
+        self.claimant.worker != worker && self.since.is_some()
     }
 }
 
@@ -104,6 +106,14 @@ pub(crate) struct Turn<H> {
     /// Who came last, and whether all came from one thread: who waits then need not look at the clock.
     last: Worker,
     is_shared: bool,
+    /// The thread whose waiters stand in line.
+    thread: Worker,
+    /// Since when those of others have seen the lock go round there; nothing if none have yet.
+    round: Option<u64>,
+    /// Some of its waiters may still be set aside.
+    is_split: bool,
+    /// One who must not be passed may stand in line, of whatever thread.
+    has_unpassed: bool,
 }
 
 impl<H> Turn<H> {
@@ -123,6 +133,10 @@ pub(crate) fn free<K: Waits, H: Copy>() -> Turns<K, H> {
         summoned: None,
         last: Worker::NOBODY,
         is_shared: false,
+        thread: Worker::NOBODY,
+        round: None,
+        is_split: false,
+        has_unpassed: false,
     })
 }
 
@@ -140,10 +154,10 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
     /// O: takes the lock if it is free and nobody is wronged.
     #[inline(always)]
     #[must_use]
-    pub(crate) fn take(&self, me: Claimant<H>, now: impl Fn() -> u64) -> bool {
+    pub(crate) fn take(&self, me: Claimant<H>) -> bool {
         let (is_taken, is_awaited) =
             self.state(|turn| (turn.holder.is_some(), turn.summoned.is_some()));
-        if is_taken || (is_awaited && !self.pass(me.worker, now())) {
+        if is_taken || (is_awaited && !self.pass(me.worker)) {
             return false;
         }
         self.state(|turn| {
@@ -155,12 +169,22 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
 
     /// Whether all who wait let one of that thread pass.
     #[cold]
-    fn pass(&self, worker: Worker, now: u64) -> bool {
-        let is_let = self.state(|turn| match &mut turn.summoned {
-            Some(first) => first.lets_pass(worker, now),
-            None => true,
+    fn pass(&self, worker: Worker) -> bool {
+        let (is_let, has_unpassed) = self.state(|turn| {
+            let first = turn.summoned.as_ref();
+            // Of those in line, too, if all are of one thread.
+            let is_let = first.is_none_or(|first| first.lets_pass(worker));
+            (is_let && turn.thread != worker, turn.has_unpassed)
         });
-        is_let && self.all_of(LOOKED_THROUGH, |ticket| ticket.lets_pass(worker, now))
+        let lets_pass = |ticket: &mut Ticket<H>| ticket.lets_pass(worker);
+        is_let
+            && (!has_unpassed || self.all_of(LOOKED_THROUGH, lets_pass))
+            && self.all_aside(LOOKED_THROUGH, lets_pass)
+    }
+
+    /// O, which must not be passed and could not take it: stands in line from now on, of whatever thread it is.
+    pub(crate) fn note_unpassed(&self) {
+        self.state(|turn| turn.has_unpassed = true);
     }
 
     /// O, which could not take it: its place in the line.
@@ -173,9 +197,67 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         Ticket {
             claimant: me,
             since: is_shared.then(now),
-            passed: 0,
             has_turn: false,
         }
+    }
+
+    /// O: waits, in line or set aside. `publish` runs before the lock is released.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Held::wait`].
+    #[inline(always)]
+    pub(crate) unsafe fn queue_up(
+        self,
+        node: &Node<K, Ticket<H>>,
+        worker: Worker,
+        generation: Generation,
+        publish: impl FnOnce(),
+    ) {
+        let are_empty = self.are_empty();
+        let stands_in_line = self.state(|turn| {
+            if are_empty == (true, true) && turn.summoned.is_none() {
+                turn.thread = worker;
+                turn.round = None;
+                turn.is_split = false;
+                turn.has_unpassed = false;
+            }
+            turn.thread == worker && !turn.is_split
+        });
+        if stands_in_line {
+            // SAFETY: passed on to the caller.
+            unsafe { self.wait(node, generation, publish) };
+        } else {
+            // SAFETY: passed on to the caller.
+            unsafe { self.wait_aside(node, generation, publish) };
+        }
+    }
+
+    /// G: it is the turn of the next thread, if the present one has had the lock long enough.
+    #[cold]
+    fn regroup(&self, now: u64) {
+        let (nobody, _) = self.are_empty();
+        let goes_on = !nobody
+            && self.state(|turn| now.saturating_sub(*turn.round.get_or_insert(now)) < ROUND);
+        if !goes_on {
+            self.next_thread(now);
+        }
+    }
+
+    /// G: it is the turn of the next thread.
+    fn next_thread(&self, now: u64) {
+        self.set_all_aside();
+        let Some(thread) = self.with_first_aside(|ticket| ticket.claimant.worker) else {
+            return;
+        };
+        let are_all = self.bring_back(BROUGHT_BACK, |ticket| ticket.claimant.worker == thread);
+        self.state(|turn| {
+            turn.thread = thread;
+            turn.round = Some(now);
+            turn.is_split = !are_all;
+            // Those who were in line are set aside, where each is asked.
+            turn.has_unpassed = false;
+        });
     }
 
     /// G: gives the lock up. Whoever is returned has it now, or is summoned, and must be handed back after the lock of the
@@ -201,6 +283,24 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         if is_awaited {
             return None;
         }
+        let (_, nobody_aside) = self.are_empty();
+        if nobody_aside {
+            return self.claim_next(worker, now);
+        }
+        self.regroup(now());
+        loop {
+            let next = self.claim_next(&worker, &now);
+            if next.is_some() || self.are_empty() == (true, true) {
+                return next;
+            }
+            // All who stood in line were cancelled.
+            self.next_thread(now());
+        }
+    }
+
+    /// G: hands over to the first in line, or summons it.
+    #[inline(always)]
+    fn claim_next(&self, worker: impl Fn() -> Worker, now: impl Fn() -> u64) -> Option<*const K> {
         let next = self.claim_first(|turn, ticket| {
             if ticket.claimant.worker != worker() && ticket.may_be_passed(now()) {
                 turn.summoned = Some(*ticket);

@@ -349,6 +349,70 @@ impl<K: Waits, P> WaitList<K, P> {
         is_linked
     }
 
+    /// O: as [`WaitList::leave`], where the node may be in `other` as well.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitList::leave`], for both lists.
+    pub(crate) unsafe fn leave_either(&self, other: &Self, node: &Node<K, P>) -> bool {
+        // SAFETY: the lock is held.
+        let generation = node.armed.with(|armed| unsafe { *armed });
+        let is_armed = generation != Generation::NONE && generation != Generation::CLAIMED;
+        let is_linked = is_armed || cfg!(mutation = "wait_list_leave_blind");
+        if is_linked {
+            // SAFETY: the lock is held.
+            node.armed
+                .with_mut(|armed| unsafe { *armed = Generation::NONE });
+            let links = ptr::from_ref(node).cast();
+            // SAFETY: the lock is held, and an armed node is linked.
+            unsafe { self.list.remove_from_either(&other.list, links) };
+        }
+        is_linked
+    }
+
+    /// Moves all nodes of `other` behind those of this list, in order.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of both lists.
+    pub(crate) unsafe fn append(&self, other: &Self) {
+        // SAFETY: the lock is held.
+        unsafe { self.list.append(&other.list) };
+    }
+
+    /// Looks at the first `most` nodes of `other`, and moves those that are `wanted` behind those of this list, in order. Whether
+    /// these were all.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of both lists.
+    pub(crate) unsafe fn take_from(
+        &self,
+        other: &Self,
+        most: usize,
+        mut wanted: impl FnMut(&mut P) -> bool,
+    ) -> bool {
+        // SAFETY: the lock is held.
+        let mut at = unsafe { other.list.first() };
+        for _ in 0..most {
+            // SAFETY: a linked node stands, as in `claim_front`.
+            let Some(node) = (unsafe { at.cast::<Node<K, P>>().as_ref() }) else {
+                break;
+            };
+            // SAFETY: the node is linked, and the lock is held.
+            let next = unsafe { List::after(at) };
+            // SAFETY: only who holds the lock touches the slot of a linked node.
+            if node.slot.with_mut(|slot| wanted(unsafe { &mut *slot })) {
+                // SAFETY: the lock is held, and the node is in that list.
+                unsafe { other.list.remove(at) };
+                // SAFETY: the lock is held, and the node is in no list now.
+                unsafe { self.list.push_back(at) };
+            }
+            at = next;
+        }
+        at.is_null()
+    }
+
     /// Whether nobody is linked. Who is, may have been cancelled already.
     ///
     /// # Safety

@@ -148,6 +148,45 @@ impl List {
         }
     }
 
+    /// Takes an entry out that is in this list or in `other`.
+    ///
+    /// # Safety
+    ///
+    /// - The caller holds the guard of both lists.
+    /// - `links` is in one of them.
+    #[inline]
+    pub(crate) unsafe fn remove_from_either(&self, other: &List, links: *const Links) {
+        // Only at an end does it matter which one it is.
+        let is_other = links == get(&other.first) || links == get(&other.last);
+        let list = if is_other { other } else { self };
+        // SAFETY: in that list, or between two entries.
+        unsafe { list.remove(links) };
+    }
+
+    /// Appends all entries of `other`, which is empty then.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of both lists.
+    pub(crate) unsafe fn append(&self, other: &List) {
+        let (first, last) = (get(&other.first), get(&other.last));
+        if first.is_null() {
+            return;
+        }
+        let before = get(&self.last);
+        // SAFETY: a listed entry is alive.
+        set(unsafe { &(*first).prev }, before);
+        if before.is_null() {
+            set(&self.first, first);
+        } else {
+            // SAFETY: as above.
+            set(unsafe { &(*before).next }, first);
+        }
+        set(&self.last, last);
+        set(&other.first, ptr::null());
+        set(&other.last, ptr::null());
+    }
+
     /// Takes the first entry out, or gives null.
     ///
     /// # Safety

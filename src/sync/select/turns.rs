@@ -2,7 +2,6 @@
 
 use std::panic::Location;
 
-use crate::driver::clock;
 use crate::error::Result;
 use crate::scheduler::thread;
 use crate::sync::line::Held;
@@ -38,7 +37,13 @@ impl<'a, T: ?Sized, F> Lock<'a, T, F> {
             holder: me,
             worker: worker(thread::here().home()),
         };
-        let take: TakeLock = Box::new(move |held| held.take(claimant, clock::now));
+        let take: TakeLock = Box::new(move |held| {
+            let is_taken = held.take(claimant);
+            if !is_taken {
+                held.note_unpassed();
+            }
+            is_taken
+        });
         // Nobody goes ahead of one who selects: a summons would be no answer to it.
         let waits = Ticket::unpassed(claimant);
         Self {
