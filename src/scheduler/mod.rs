@@ -8,7 +8,7 @@
 //! - [`nested`] runs coroutines in place, inside the call that starts or resumes them.
 //! - [`single`] is a thread with an event loop of its own.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
-//! - [`search`] is how an idle worker of that pool finds work.
+//! - [`policy`] is what those workers decide, apart from what they are made of; [`search`] is what an idle one gives to it.
 //! - [`io`] is the pool that grows with the threads that block.
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
 
@@ -19,6 +19,7 @@ pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod nested;
 mod own;
+mod policy;
 pub(crate) mod pool;
 mod running;
 mod search;

@@ -4,9 +4,7 @@
 //! from the second what is newest: with each it has one end that costs it little. Which one a launch goes to, and which one
 //! comes first, the pool decides anew each time, by how many coroutines live on the worker.
 
-use crossbeam_deque::{Stealer, Worker as Deque};
-
-use crate::scheduler::pool::retry;
+use crossbeam_deque::{Steal, Stealer, Worker as Deque};
 
 /// So often the oldest of one of the queues, in turns, comes first.
 const OLDEST_EVERY: u32 = 61;
@@ -86,6 +84,16 @@ impl<T> Stealers<T> {
     pub(super) fn steal_half(&self, thief: &OwnQueue<T>) -> Option<T> {
         retry(|| self.wide.steal_batch_and_pop(&thief.wide))
             .or_else(|| retry(|| self.deep.steal_batch_and_pop(&thief.wide)))
+    }
+}
+
+pub(super) fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
+    loop {
+        match steal() {
+            Steal::Success(stolen) => return Some(stolen),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
     }
 }
 

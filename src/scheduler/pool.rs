@@ -15,21 +15,16 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 
-use crossbeam_deque::{Injector, Steal};
+use crossbeam_deque::Injector;
 
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::gate::Gate;
-use crate::scheduler::own::{OwnQueue, Stealers};
+use crate::scheduler::own::{OwnQueue, Stealers, retry};
+use crate::scheduler::policy::{self, Floor, Queues};
 use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, thread};
 use crate::task::home::Home;
 use crate::task::{Task, current, start};
-
-/// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
-const SLACK: u32 = 8;
-
-/// With more coroutines than this a worker starts first what was launched last.
-const MANY: u32 = 32;
 
 /// The pool.
 #[derive(Debug)]
@@ -213,29 +208,23 @@ impl Pool {
         if let Some(worker) = self.worker_here() {
             let member = worker.member.borrow();
             let member = member.as_ref().expect("a worker of the pool has a seat");
-            member.queue.push(fresh, hosts_many(worker.home()));
+            member.queue.push(fresh, goes_deep(worker.home()));
         } else {
             self.injected.push(fresh);
         }
         // ORDERING: the push comes before the look at the idle and searching words; a worker that goes to sleep writes
-        // those before it looks at the queues (search.rs).
+        // those before it looks at the queues (policy.rs).
         fence(Ordering::SeqCst);
         if self.dead.load(Ordering::Relaxed) {
             return self.refuse_if_dead();
         }
-        if self.idle.load(Ordering::Relaxed) > 0 && !self.searching.load(Ordering::Relaxed) {
-            self.wake_one();
-        }
+        policy::launched(self);
         Ok(())
     }
 
     /// The worker that hosts least, as a number for [`dispatch_to`](Pool::dispatch_to).
     pub(crate) fn choose_lane(&self) -> usize {
-        let homes = self.seats.iter().map(|seat| seat.home.get().copied());
-        let loads = homes
-            .enumerate()
-            .filter_map(|(index, home)| Some((load(home?), index)));
-        loads.min().map_or(0, |(_, index)| index)
+        policy::lightest(self).unwrap_or(0)
     }
 
     /// Queues a coroutine for one worker, from which nobody takes it.
@@ -273,13 +262,8 @@ impl Pool {
         mine.then_some(worker)
     }
 
-    /// Wakes one worker that sleeps.
-    pub(super) fn wake_one(&self) {
-        self.restless.store(true, Ordering::Relaxed);
-        let asleep = self.homes().find(|home| home.sleep.is_drowsy());
-        if let Some(home) = asleep {
-            home.notify();
-        }
+    fn home(&self, seat: usize) -> Option<&'static Home> {
+        self.seats[seat].home.get().copied()
     }
 
     fn homes(&self) -> impl Iterator<Item = &'static Home> {
@@ -290,15 +274,9 @@ impl Pool {
 }
 
 impl Member {
-    /// The next coroutine to start: of one's own, or of those that other threads have launched.
+    /// The next coroutine to start.
     pub(crate) fn next(&self) -> Option<Fresh> {
-        if let Some(fresh) = self.own() {
-            return Some(fresh);
-        }
-        if self.pool.injected.is_empty() {
-            return None;
-        }
-        retry(|| self.pool.injected.steal())
+        policy::next(self)
     }
 
     /// The next one of its own queue.
@@ -308,8 +286,8 @@ impl Member {
         }
         let seat = &self.pool.seats[self.index];
         let taken = seat.taken.load(Ordering::Relaxed);
-        let many = seat.home.get().is_some_and(|home| hosts_many(home));
-        let fresh = self.queue.pop(many, taken)?;
+        let deep = seat.home.get().is_some_and(|home| goes_deep(home));
+        let fresh = self.queue.pop(deep, taken)?;
         // A plain store: this worker is the one writer.
         seat.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
         Some(fresh)
@@ -333,25 +311,89 @@ impl Member {
         !self.pool.injected.is_empty()
     }
 
-    /// Takes work from another worker: half of what it has if `many`, else one.
-    pub(super) fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
+    /// A worker that hosts so much less that a coroutine about to start here had better start there.
+    pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
+        let seat = policy::lighter(self.pool, load(home))?;
+        self.pool.home(seat)
+    }
+}
+
+impl Floor for Pool {
+    fn seats(&self) -> usize {
+        self.seats.len()
+    }
+
+    fn waiting(&self, seat: usize) -> usize {
+        self.seats[seat].queue.len()
+    }
+
+    fn taken(&self, seat: usize) -> u32 {
+        self.seats[seat].taken.load(Ordering::Relaxed)
+    }
+
+    fn load(&self, seat: usize) -> Option<u32> {
+        self.home(seat).map(load)
+    }
+
+    fn has_injected(&self) -> bool {
+        !self.injected.is_empty()
+    }
+
+    fn idle(&self) -> u32 {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    fn is_searched(&self) -> bool {
+        // ORDERING: seq-cst, after a worker has announced its sleep, so that a searcher who stops sees that sleeper.
+        self.searching.load(Ordering::SeqCst)
+    }
+
+    fn is_restless(&self) -> bool {
+        self.restless.load(Ordering::Relaxed)
+    }
+
+    fn set_restless(&self, restless: bool) {
+        self.restless.store(restless, Ordering::Relaxed);
+    }
+
+    fn is_asleep(&self, seat: usize) -> bool {
+        self.home(seat).is_some_and(|home| home.sleep.is_drowsy())
+    }
+
+    fn wake(&self, seat: usize) {
+        if let Some(home) = self.home(seat) {
+            home.notify();
+        }
+    }
+}
+
+impl Queues for Member {
+    type Floor = Pool;
+    type Work = Fresh;
+
+    fn floor(&self) -> &Pool {
+        self.pool
+    }
+
+    fn seat(&self) -> usize {
+        self.index
+    }
+
+    fn own(&self) -> Option<Fresh> {
+        self.own()
+    }
+
+    fn injected(&self) -> Option<Fresh> {
+        retry(|| self.pool.injected.steal())
+    }
+
+    fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
         let queue = &self.pool.seats[victim].queue;
         if many {
             queue.steal_half(&self.queue)
         } else {
             queue.steal_one()
         }
-    }
-
-    /// A worker that hosts so much less that a coroutine about to start here had better start there.
-    pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
-        let mine = load(home);
-        if mine <= SLACK {
-            return None;
-        }
-        let lightest = self.pool.homes().min_by_key(|home| load(home))?;
-        let theirs = load(lightest);
-        (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
     }
 }
 
@@ -373,17 +415,7 @@ fn load(home: &Home) -> u32 {
     home.hosted.load(Ordering::Relaxed) + home.handed.load(Ordering::Relaxed)
 }
 
-/// Whether a worker hosts so many that the last one launched starts first.
-fn hosts_many(home: &Home) -> bool {
-    home.hosted.load(Ordering::Relaxed) > MANY
-}
-
-pub(super) fn retry<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
-    loop {
-        match steal() {
-            Steal::Success(fresh) => return Some(fresh),
-            Steal::Empty => return None,
-            Steal::Retry => {}
-        }
-    }
+/// Whether what a worker launches now starts first, and next.
+fn goes_deep(home: &Home) -> bool {
+    policy::goes_deep(home.hosted.load(Ordering::Relaxed))
 }

@@ -11,14 +11,12 @@ use crate::error::Error;
 use crate::job::state::CANCELLING;
 use crate::scheduler::guest;
 use crate::scheduler::hooks::{self, HOOK_GUEST, HOOK_LIMITED};
+use crate::scheduler::policy::LONGEST_CHAIN;
 use crate::scheduler::worker::Worker;
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
 use crate::task::vtable::{Stackless, Turned};
 use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, report, start};
-
-/// How many coroutines may run on one stack one after another before the loop has its turn.
-const LONGEST_CHAIN: u32 = 64;
 
 impl Worker {
     /// Resumes or starts one task.

@@ -16,6 +16,7 @@ use crate::driver::clock::deadline_after;
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
+use crate::scheduler::policy::{FRESH_EVERY, LOOK_EVERY};
 use crate::scheduler::pool::{self, Member};
 use crate::scheduler::running;
 use crate::stack::StackCache;
@@ -25,11 +26,6 @@ use crate::task::blocks;
 use crate::task::home::Home;
 use crate::task::queue::Queue;
 use crate::task::sleep::Bed;
-
-/// How many turns pass between two looks at the outside.
-const LOOK_EVERY: u32 = 61;
-/// How often a pool worker prefers what has not started to what is ready.
-const FRESH_EVERY: u32 = 8;
 
 /// The shortest sleep between two batches of memory that is given back.
 const LEAST_NAP: Duration = Duration::from_millis(1);
@@ -187,6 +183,7 @@ impl Worker {
 
     /// Pool workers: takes one coroutine that has not started, to be started at once. Null if there is none, if it was
     /// handed to another worker, or if the next in the queue is such a one.
+    #[inline(always)]
     fn fresh_here(&self) -> *const Task {
         // SAFETY: a queued task is alive.
         let next = unsafe { self.home.local.ready.first().as_ref() };

@@ -1,0 +1,271 @@
+//! What the workers of a pool decide: whom a launch wakes, where a coroutine starts, in which order a worker looks for
+//! work, whom it takes it from, and when it sleeps.
+//!
+//! This file is the seam between the pool and whoever runs it. It has no atomics, no threads and no clock: what it looks at
+//! and does it is given by three traits. The library's are made of deques, atomics and sleep words ([`pool`] and
+//! [`search`]); `tests/simulation` compiles this very file against plain cells and virtual time, and so shows what these
+//! rules do with more workers than the machine has.
+//!
+//! Work that has just been launched is left to the worker that launched it: it is warm there, and what it talks to
+//! probably lives there too. So an idle worker takes it only when it has waited a while (50 us without the owner having
+//! taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker searches at a
+//! time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a wake-up only
+//! when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch has woken
+//! somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at once, and
+//! without a timer.
+//!
+//! Nobody sleeps while work waits: whoever gives up searching takes itself out of the count of searchers, announces its
+//! sleep, and only then looks at all queues once more; whoever launches pushes first and then reads that count and looks for
+//! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
+//! sleep: one who stops because it has found something to do wakes the next if more work waits.
+//!
+//! [`pool`]: super::pool
+//! [`search`]: super::search
+
+/// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
+const SLACK: u32 = 8;
+
+/// With more coroutines than this a worker starts first what was launched last.
+const MANY: u32 = 32;
+
+/// How long work waits before it is taken from a worker that does not get round to it, in nanoseconds.
+const PATIENCE: u64 = 50_000;
+/// How many looks in vain end a search.
+const LOOKS: u32 = 3;
+/// How much unstarted work a worker may keep for itself.
+const KEEP: usize = 2;
+
+/// How many turns of a worker pass between two looks at the outside.
+pub(crate) const LOOK_EVERY: u32 = 61;
+/// How often a worker prefers what has not started to what is ready.
+pub(crate) const FRESH_EVERY: u32 = 8;
+/// How many coroutines may run on one stack one after another before the loop has its turn.
+pub(crate) const LONGEST_CHAIN: u32 = 64;
+
+/// What everybody may look at and change of a pool.
+pub(crate) trait Floor {
+    /// The number of workers.
+    fn seats(&self) -> usize;
+
+    /// How much unstarted work is in a worker's queue.
+    fn waiting(&self, seat: usize) -> usize;
+
+    /// How often a worker has taken something from its own queue.
+    fn taken(&self, seat: usize) -> u32;
+
+    /// How many coroutines a worker hosts, with those that are on their way to it. `None` if its thread could not be started.
+    fn load(&self, seat: usize) -> Option<u32>;
+
+    /// Whether something waits that other threads have launched.
+    fn has_injected(&self) -> bool;
+
+    /// How many workers sleep or search.
+    fn idle(&self) -> u32;
+
+    /// Whether a worker searches.
+    fn is_searched(&self) -> bool;
+
+    /// Whether a launch has woken a worker since a search was last in vain. A guess, on which nothing rests.
+    fn is_restless(&self) -> bool;
+
+    fn set_restless(&self, restless: bool);
+
+    /// Whether a worker sleeps and has not been told to wake.
+    fn is_asleep(&self, seat: usize) -> bool;
+
+    fn wake(&self, seat: usize);
+}
+
+/// What one worker has of its pool.
+pub(crate) trait Queues {
+    type Floor: Floor;
+    type Work;
+
+    fn floor(&self) -> &Self::Floor;
+
+    /// Which worker it is.
+    fn seat(&self) -> usize;
+
+    /// Takes the next of its own queue: the newest if the worker [`goes_deep`].
+    fn own(&self) -> Option<Self::Work>;
+
+    /// Takes the first of what other threads have launched.
+    fn injected(&self) -> Option<Self::Work>;
+
+    /// Takes work from another worker: half of what it has if `many`, else one. Gives one of it, and has the rest in its
+    /// own queue.
+    fn steal_from(&self, victim: usize, many: bool) -> Option<Self::Work>;
+}
+
+/// A worker that has nothing to do.
+pub(crate) trait Idler {
+    type Queues: Queues;
+
+    /// Looks at the worker's queues, without keeping them.
+    fn with_queues<R>(&self, look: impl FnOnce(&Self::Queues) -> R) -> R;
+
+    fn floor(&self) -> &<Self::Queues as Queues>::Floor;
+
+    /// Queues work that is about to start here, or hands it to a worker that hosts far fewer.
+    fn place(&self, work: <Self::Queues as Queues>::Work);
+
+    /// Takes in what has come from the world for the coroutines that live here.
+    fn poll(&self);
+
+    fn has_ready(&self) -> bool;
+
+    /// Counts itself among the idle ones, before it looks at the queues.
+    fn enter_idle(&self);
+
+    fn leave_idle(&self);
+
+    /// Becomes a searcher. False if there are enough.
+    fn enter_search(&self) -> bool;
+
+    /// Is none any more; only then looks at anything else.
+    fn leave_search(&self);
+
+    /// Sleeps for so many nanoseconds, or until something comes.
+    fn nap(&self, nanos: u64);
+
+    /// Sleeps until something comes, but stays awake if `wanted` says so, which is asked after the sleep was announced.
+    fn sleep_unless(&self, wanted: impl FnOnce() -> bool);
+}
+
+/// Whether a worker that hosts so many starts first what was launched last.
+#[inline(always)]
+pub(crate) fn goes_deep(hosted: u32) -> bool {
+    hosted > MANY
+}
+
+/// The next coroutine that a worker starts: of its own, or of those that other threads have launched.
+#[inline(always)]
+pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
+    if let Some(work) = queues.own() {
+        return Some(work);
+    }
+    if !queues.floor().has_injected() {
+        return None;
+    }
+    queues.injected()
+}
+
+/// Something was launched, and is in its queue.
+#[inline(always)]
+pub(crate) fn launched(floor: &impl Floor) {
+    if floor.idle() > 0 && !floor.is_searched() {
+        wake_one(floor);
+    }
+}
+
+/// Wakes one worker that sleeps.
+fn wake_one(floor: &impl Floor) {
+    floor.set_restless(true);
+    if let Some(seat) = (0..floor.seats()).find(|&seat| floor.is_asleep(seat)) {
+        floor.wake(seat);
+    }
+}
+
+/// The worker that hosts least.
+pub(crate) fn lightest(floor: &impl Floor) -> Option<usize> {
+    let loads = (0..floor.seats()).filter_map(|seat| Some((floor.load(seat)?, seat)));
+    loads.min().map(|(_, seat)| seat)
+}
+
+/// A worker that hosts so much less than one with the load `mine` that what is about to start there had better start
+/// with it.
+pub(crate) fn lighter(floor: &impl Floor, mine: u32) -> Option<usize> {
+    if mine <= SLACK {
+        return None;
+    }
+    let lightest = lightest(floor)?;
+    let theirs = floor.load(lightest)?;
+    (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
+}
+
+/// Searches for work, or sleeps until there is some.
+pub(crate) fn search(me: &impl Idler) {
+    me.enter_idle();
+    search_as_idle(me);
+    me.leave_idle();
+}
+
+fn search_as_idle(me: &impl Idler) {
+    let floor = me.floor();
+    while floor.is_restless() || has_work(floor) {
+        // What lives here comes before what others have.
+        me.poll();
+        if me.has_ready() {
+            return;
+        }
+        if !me.enter_search() {
+            break;
+        }
+        let found = hunt(me);
+        me.leave_search();
+        if found {
+            // What is left waits behind what was found, and those who launched it woke nobody: another one watches.
+            if floor.idle() > 1 && has_work(floor) {
+                wake_one(floor);
+            }
+            return;
+        }
+        floor.set_restless(false);
+    }
+    me.sleep_unless(|| !floor.is_searched() && has_work(floor));
+}
+
+/// True if something is ready to run here now.
+fn hunt(me: &impl Idler) -> bool {
+    let floor = me.floor();
+    let mut in_vain = 0;
+    while in_vain < LOOKS {
+        if take_from_anybody(me, |_, waiting| waiting > KEEP) {
+            return true;
+        }
+        let before: Vec<u32> = (0..floor.seats()).map(|seat| floor.taken(seat)).collect();
+        in_vain = if has_work(floor) { 0 } else { in_vain + 1 };
+        me.nap(PATIENCE);
+        if me.has_ready() {
+            return true;
+        }
+        let is_stuck =
+            |victim: usize, waiting: usize| waiting > 0 && floor.taken(victim) == before[victim];
+        if take_from_anybody(me, is_stuck) {
+            return true;
+        }
+    }
+    false
+}
+
+fn take_from_anybody(me: &impl Idler, wanted: impl Fn(usize, usize) -> bool) -> bool {
+    let work = me.with_queues(|queues| next(queues).or_else(|| steal(queues, wanted)));
+    match work {
+        Some(work) => {
+            me.place(work);
+            true
+        }
+        None => false,
+    }
+}
+
+fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option<Q::Work> {
+    let floor = queues.floor();
+    let count = floor.seats();
+    // Each thief begins behind its own seat, so that thieves spread over the victims.
+    for offset in 1..count {
+        let victim = (queues.seat() + offset) % count;
+        let waiting = floor.waiting(victim);
+        if wanted(victim, waiting)
+            && let Some(work) = queues.steal_from(victim, waiting > KEEP)
+        {
+            return Some(work);
+        }
+    }
+    None
+}
+
+/// Whether anything has not started anywhere.
+fn has_work(floor: &impl Floor) -> bool {
+    floor.has_injected() || (0..floor.seats()).any(|seat| floor.waiting(seat) > 0)
+}
