@@ -15,13 +15,20 @@
 //!   released the lock the parent may be gone, unless it closed it.
 //! - F: under the lock, either closes the parent (no child lives) or leaves word that it waits.
 //!
+//! The job of a scope may be loose first: its parent does not know it until it is tied, by its own thread or by whoever
+//! holds the scope. Under the parent's lock the child is linked and takes over the parent's CANCELLING; an X that comes later
+//! finds it in the list, and one that came before has set its flag under the same lock. The parent's lock guards the flags
+//! of a loose child, since nobody comes to it who has not tied it, or waited for that lock until it was.
+//!
 //! A child is unlinked exactly once, and its parent lives until it is: so X may touch every child that it finds linked.
 
 use std::mem::offset_of;
 
 use crate::job::node::JobNode;
 use crate::job::slice::SLICE;
-use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED, SHIELD, SUCCEEDED, State};
+use crate::job::state::{
+    BODY_DONE, CANCELLING, CLOSED, COMPLETED, LOOSE, SHIELD, SUCCEEDED, State,
+};
 use crate::util::list::{Links, List};
 
 /// What became of an attach.
@@ -88,6 +95,41 @@ pub(crate) unsafe fn attach(parent: &JobNode, child: &JobNode) -> Attached {
     } else {
         Attached::Active
     }
+}
+
+/// Puts a loose child, which knows its parent, into the parent's list, if nobody else has done so. It takes over what was
+/// done to the parent meanwhile: `swept` runs under the parent's lock, before the flag is visible, if that has cancelled its
+/// children since the child was born (it stores the cause).
+///
+/// # Safety
+///
+/// `child` is new, has a parent that is not closed, and is detached before it is freed if it was tied.
+pub(crate) unsafe fn tie(parent: &JobNode, child: &JobNode, swept: impl FnOnce()) {
+    let guard = parent.lock();
+    let (state, own) = (parent.state(), child.state());
+    if !own.has(LOOSE) {
+        return;
+    }
+    debug_assert!(!state.has(CLOSED), "the frame of a loose child is open");
+    // SAFETY: the parent's lock is held, and the caller vouches for the child.
+    unsafe { parent.children.push_back(&child.sibling) };
+    // SAFETY: the lock is held.
+    parent.live.with_mut(|live| unsafe { *live += 1 });
+    let mut flags = state.0 & CANCELLING;
+    if flags == 0 && own.was_swept(state) && !cfg!(mutation = "children_sweep_unseen") {
+        swept();
+        flags = CANCELLING;
+    }
+    #[cfg(mutation = "children_tie_blind")]
+    let flags = 0;
+    child.tie(&guard, flags);
+}
+
+/// X: from here on a loose child counts as cancelled. Those in the list are the caller's affair, who looks for them after
+/// this.
+pub(crate) fn sweep(job: &JobNode) {
+    let guard = job.lock();
+    job.sweep(&guard);
 }
 
 /// C: takes an ended child out of its parent. `claim_frame` is called under the parent's lock when the last child of a

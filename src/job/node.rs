@@ -6,7 +6,7 @@
 
 use std::ptr;
 
-use crate::job::state::{CANCELLING, COMPLETED, STARTED, State};
+use crate::job::state::{CANCELLING, COMPLETED, LOOSE, STARTED, State};
 use crate::util::list::{Links, List};
 use crate::util::lock::{SpinGuard, SpinLock};
 use crate::util::sync::{AtomicPtr, AtomicU32, Ordering, Shared};
@@ -77,6 +77,22 @@ impl JobNode {
         // ORDERING: release publishes what was written before; the lock orders it against other writers.
         self.state.store(old | flags, Ordering::Release);
         State(old)
+    }
+
+    /// A loose job becomes one of the tree; the guard shows that the lock of its parent is held.
+    pub(super) fn tie(&self, _parent: &SpinGuard<'_>, flags: u32) {
+        let old = self.state.load(Ordering::Relaxed);
+        // ORDERING: release publishes what was written before; no seq-cst, since the owner ties what it has before it
+        // publishes its suspension, and so has seen this store then. One store, so that it never sees the job without the
+        // parent's cancellation in between.
+        self.state.store(old & !LOOSE | flags, Ordering::Release);
+    }
+
+    /// Counts a cancellation of all children; the guard shows that the lock is held.
+    pub(super) fn sweep(&self, _guard: &SpinGuard<'_>) {
+        let old = State(self.state.load(Ordering::Relaxed));
+        // ORDERING: release, as for other flags; a loose child compares it.
+        self.state.store(old.swept().0, Ordering::Release);
     }
 
     /// The parent, while this job has not ended. Null for a root.

@@ -19,6 +19,10 @@
 //! All flags are written under the job's lock by plain stores, so a reader without the lock sees each change once and
 //! in order. The kind bits are written before the job is published and never change.
 
+//! A scope's job is LOOSE from its birth until it is tied, if it ever is: it knows its parent, but the parent does not know
+//! it (`task/loose.rs`). Until then a cancellation of the parent, and a sweep of the parent's children, is read off the
+//! parent's flags: SWEEPS counts the latter, and a loose job is born with the count that it found.
+
 /// A snapshot of a job's flags.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State(pub(crate) u32);
@@ -47,6 +51,12 @@ pub(crate) const ANSWERS: u32 = 1 << 13;
 pub(crate) const TIMEOUT: u32 = 1 << 14;
 /// Kind: the launched coroutine owns its closure and runs it on a dispatcher.
 pub(crate) const COROUTINE: u32 = 1 << 15;
+/// A scope's job that is not in its parent's list yet.
+pub(crate) const LOOSE: u32 = 1 << 16;
+/// How often all children of the job were cancelled without it, as a number that is only compared.
+pub(crate) const SWEEPS: u32 = !0 << 17;
+/// One of them.
+const SWEEP: u32 = 1 << 17;
 
 impl State {
     #[inline(always)]
@@ -66,6 +76,16 @@ impl State {
 
     pub(crate) fn is_completed(self) -> bool {
         self.has(COMPLETED)
+    }
+
+    /// The flags after one sweep more.
+    pub(super) fn swept(self) -> Self {
+        Self(self.0.wrapping_add(SWEEP))
+    }
+
+    /// Whether the parent of a loose job, whose flags these are, has cancelled its children since that was born.
+    pub(crate) fn was_swept(self, parent: Self) -> bool {
+        (self.0 ^ parent.0) & SWEEPS != 0
     }
 
     /// Kotlin's name of the state.

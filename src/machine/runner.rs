@@ -28,7 +28,7 @@ use crate::scope::verdict;
 use crate::task::cell::TaskCell;
 use crate::task::vtable::{Stackless, TaskVTable, Turned};
 use crate::task::wait::Here;
-use crate::task::word::{Phase, Woken};
+use crate::task::word::Woken;
 use crate::task::{
     Task, VALUE_STORED, cancel, current, departure, finish, installed, report, start,
 };
@@ -190,7 +190,7 @@ impl<M: StateMachine> Machine<M> {
             // SAFETY: the caller has the one right to the task.
             top: unsafe { (*root).top },
             woken: Ok(()),
-            resumed_by: (task.word.phase() != Phase::Running).then(|| task.word.settle()),
+            resumed_by: (!task.word.is_running()).then(|| task.word.settle()),
         };
         run.unbind();
         let installed = installed::enter(task, task);

@@ -15,7 +15,6 @@ use crate::scheduler::running::is_limited;
 use crate::scheduler::thread;
 use crate::scheduler::worker::Worker;
 use crate::task::home::Home;
-use crate::task::word::Phase;
 use crate::task::{Task, current, start};
 
 /// No other coroutine runs on the stack after one that has run in place.
@@ -33,7 +32,7 @@ impl Worker {
             return false;
         }
         // SAFETY: what runs now is alive.
-        unsafe { current.as_ref() }.is_some_and(|task| task.word.phase() == Phase::Running)
+        unsafe { current.as_ref() }.is_some_and(|task| task.word.is_running())
     }
 
     /// Runs `run`, and then has the caller's task run on.

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use crate::job::state::{BARE, COROUTINE};
 use crate::scope::job::Job;
-use crate::task::word::Phase;
 
 impl Job {
     /// This job and everything below it, a line each: kind, name, number, state, and for a coroutine what it waits for
@@ -70,7 +69,7 @@ fn line(text: &mut String, depth: usize, job: &Job) {
         }
         let (point, place) = task.point();
         match point {
-            Some(point) if task.word.phase() != Phase::Running => {
+            Some(point) if !task.word.is_running() => {
                 let _ = write!(text, ", {point}");
             }
             Some(point) => {

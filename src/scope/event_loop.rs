@@ -20,7 +20,6 @@ use crate::scope::run_blocking::{begin_loop, end_loop, end_loop_if_idle};
 use crate::task::current;
 use crate::task::home::Home;
 use crate::task::wait::Here;
-use crate::task::word::Phase;
 
 /// An event loop on the calling thread, which runs when its host says so: for programs that have a main loop already.
 ///
@@ -214,9 +213,7 @@ impl EventLoop {
 /// Whether the caller is no host: a coroutine, a frame of the runtime (R6), or the block of a suspension, whose task may stand
 /// in the loop's queue by then.
 fn is_nested(here: &Here) -> bool {
-    here.task().stack.get().is_some()
-        || here.task().word.phase() != Phase::Running
-        || current::is_closed()
+    here.task().stack.get().is_some() || !here.task().word.is_running() || current::is_closed()
 }
 
 impl Drop for EventLoop {

@@ -1,8 +1,9 @@
 //! A scope whose body runs in the caller's frame.
 //!
 //! 1. A job is made under the caller's innermost job, and becomes the innermost one. From here on a guard in the frame
-//!    aborts the process should the frame be left without having waited (R2).
-//! 2. The body runs. Its panic is caught.
+//!    aborts the process should the frame be left without having waited (R2). If it can be, the job is loose
+//!    (`task/loose.rs`): nobody knows it yet.
+//! 2. The body runs. Its panic is caught. If it has given a value, and the job is loose still, that is all.
 //! 3. Its end is judged: an error or a panic fails the job, or cancels it, and so all that lives in it.
 //! 4. The frame waits for the children, and no cancellation wakes it meanwhile: it leaves word in the job under its
 //!    lock, and the last child claims it. Then the job is closed.
@@ -13,7 +14,9 @@
 //! runtime the frame counts as one more: so the block of a sequence cannot yield out of it, and its task's innermost job is
 //! always that of a frame which stands.
 
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::context::Elements;
@@ -25,6 +28,7 @@ use crate::scope::verdict;
 use crate::task::cell::{BARE, allocate_bare};
 use crate::task::current::Standing;
 use crate::task::label::Label;
+use crate::task::loose::{self, Hook};
 use crate::task::wait::Here;
 use crate::task::word::Phase;
 use crate::task::{Birth, Task, TaskRef, cancel, current, finish, installed, report};
@@ -44,7 +48,8 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Frame {
     here: Here,
-    job: TaskRef,
+    /// Counted, unless it is loose and closed so.
+    job: ManuallyDrop<TaskRef>,
     outer: *const Task,
     /// Whether the context has brought elements that are installed on the thread.
     installed: bool,
@@ -53,8 +58,45 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Steps 1: makes the job and enters it.
+    /// Step 1: makes the job and enters it.
     pub(crate) fn open(here: Here, plan: Plan) -> Self {
+        // SAFETY: without a hook.
+        unsafe { Self::open_with(here, plan, None) }
+    }
+
+    /// The same. The hook is told before the frame waits, or now.
+    ///
+    /// # Safety
+    ///
+    /// The hook stands until the frame is left.
+    #[inline]
+    pub(crate) unsafe fn open_with(here: Here, plan: Plan, hook: Option<NonNull<Hook>>) -> Self {
+        let outer = here.task().current();
+        if plan.kind & SHIELD == 0
+            && plan.context.is_none()
+            && let Some(job) = loose::open(&here, plan.kind, plan.place, hook)
+        {
+            return Self {
+                here,
+                // SAFETY: made with two counts, as below, if it is one that is counted.
+                job: ManuallyDrop::new(unsafe { TaskRef::from_counted(job) }),
+                outer,
+                installed: false,
+                _standing: Standing::nowhere(),
+            };
+        }
+        let home = here.home();
+        let frame = Self::open_tied(here, plan);
+        if let Some(hook) = hook {
+            // SAFETY: passed on to the caller.
+            unsafe { Hook::tell(hook, frame.job(), home) };
+        }
+        frame
+    }
+
+    #[inline(never)]
+    fn open_tied(here: Here, plan: Plan) -> Self {
+        here.tie();
         let outer = here.task().current();
         let cannot_wait = std::thread::panicking()
             || current::is_closed()
@@ -89,7 +131,7 @@ impl Frame {
         let installed = own_context && installed::enter(here.task(), &job);
         Self {
             here,
-            job,
+            job: ManuallyDrop::new(job),
             outer,
             installed,
             _standing: Standing::here(),
@@ -100,7 +142,9 @@ impl Frame {
         &self.job
     }
 
-    /// Steps 2 to 5. `before_leaving` runs when the children have ended, before the job completes.
+    /// Steps 2 to 5. `before_leaving` runs when the children have ended, before the job completes; not if the job was loose
+    /// to the end.
+    #[inline]
     pub(crate) fn run<'env, T>(
         self,
         body: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> Result<T>,
@@ -109,6 +153,23 @@ impl Frame {
         let guard = AbortUnlessWaited;
         // SAFETY: this function does not return before the children have ended.
         let ended = catch_unwind(AssertUnwindSafe(|| body(unsafe { Scope::of(self.job()) })));
+        // SAFETY: the job is the innermost one again; if it is closed so, the frame is forgotten.
+        if matches!(ended, Ok(Ok(_))) && unsafe { loose::close(&self.here, self.job.as_ptr()) } {
+            std::mem::forget(guard);
+            return ended.unwrap_or_else(|_| unreachable!("asked above"));
+        }
+        self.leave(guard, ended, before_leaving)
+    }
+
+    /// Steps 3 to 5.
+    #[inline(never)]
+    fn leave<T>(
+        mut self,
+        guard: AbortUnlessWaited,
+        ended: std::thread::Result<Result<T>>,
+        before_leaving: impl FnOnce(),
+    ) -> Result<T> {
+        self.here.tie();
         let (value, panic) = match verdict::thrown(ended) {
             Ok(Ok(value)) => (Some(value), None),
             Ok(Err(error)) => {
@@ -135,6 +196,8 @@ impl Frame {
             None
         };
         finish::finalise(self.job());
+        // SAFETY: not used after this.
+        drop(unsafe { ManuallyDrop::take(&mut self.job) });
         if let Some(payload) = panic {
             // If the value of the body was dropped by now, so was everything that it borrowed from the children.
             resume_unwind(payload);

@@ -217,13 +217,18 @@ impl Job {
     }
 
     /// The live children, in the order in which they were launched. The block of a
-    /// [`non_cancellable`](crate::non_cancellable) is none of them, as in Kotlin: nothing reaches it from here.
+    /// [`non_cancellable`](crate::non_cancellable) is none of them, as in Kotlin: nothing reaches it from here. The scope of
+    /// a [`coroutine_scope`](crate::coroutine_scope) and its kin is one from when it launches or waits for the first time;
+    /// to its own body it is at once.
     ///
     /// # Suspension
     ///
     /// Never suspends.
     #[must_use]
     pub fn children(&self) -> Vec<Job> {
+        if let Some(here) = thread::here_if_settled() {
+            here.tie();
+        }
         let mut list = Vec::new();
         children::for_each(&self.task.job, |child| {
             // One that has completed is on its way out: whoever has joined it must not find it here.
@@ -240,7 +245,7 @@ impl Job {
     ///
     /// Never suspends.
     pub fn cancel_children(&self) {
-        for child in self.children() {
+        for child in self.swept_children() {
             child.cancel();
         }
     }
@@ -252,9 +257,18 @@ impl Job {
     /// Never suspends.
     pub fn cancel_children_with(&self, message: impl Into<Cow<'static, str>>) {
         let message = message.into();
-        for child in self.children() {
+        for child in self.swept_children() {
             child.cancel_with(message.clone());
         }
+    }
+
+    /// The children, for one who cancels them: what is no child that can be found yet takes note.
+    fn swept_children(&self) -> Vec<Job> {
+        if let Some(here) = thread::here_if_settled() {
+            here.tie();
+        }
+        children::sweep(&self.task.job);
+        self.children()
     }
 
     /// The parent, while this job has not completed; `None` for a root.

@@ -15,7 +15,6 @@ use crate::scope::hop::in_context;
 use crate::scope::scope::Scope;
 use crate::task::home::Home;
 use crate::task::wait::Here;
-use crate::task::word::Phase;
 use crate::task::{Task, current};
 
 /// Runs `body` on the calling thread, with an event loop for the coroutines that are launched in it, and returns its
@@ -119,7 +118,7 @@ pub(crate) fn block_on_loop<'env, T>(
     // R5, R6: no loop is run below a frame of the runtime, inside the block of a suspension (the thread's own task may stand
     // in its queue by then, resumed), or while the thread unwinds.
     if in_coroutine
-        || here.task().word.phase() != Phase::Running
+        || !here.task().word.is_running()
         || current::is_closed()
         || std::thread::panicking()
     {

@@ -60,8 +60,9 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         unsafe { &*std::ptr::from_ref(task).cast::<Self>() }
     }
 
+    /// The job's block. From here on the job is one of the tree.
     pub(crate) fn task(&self) -> &Task {
-        &self.task
+        self.task.tied()
     }
 
     /// Launches a coroutine and returns at once: it starts when a thread of its dispatcher gets to it. Its context is
@@ -99,7 +100,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         let order = Order::new(Location::caller());
         // SAFETY: this scope waits for its children, and the closure outlives it.
         Job::new(unsafe {
-            launch::launch(&self.task, order, move |scope: &Scope<'_, 'scope>| {
+            launch::launch(self.task(), order, move |scope: &Scope<'_, 'scope>| {
                 body(scope).into_result()
             })
         })
@@ -137,7 +138,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     {
         let order = Order::new(Location::caller()).deferred();
         // SAFETY: this scope waits for its children, and the closure outlives it.
-        unsafe { Deferred::new(launch::launch(&self.task, order, body)) }
+        unsafe { Deferred::new(launch::launch(self.task(), order, body)) }
     }
 
     /// The long form of `launch` and `async_`: with a name, a context, a dispatcher, a size of stack.
@@ -169,7 +170,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     ///
     /// Never suspends.
     pub fn job(&self) -> Job {
-        Job::new(TaskRef::new(&self.task))
+        Job::new(TaskRef::new(self.task()))
     }
 
     /// The context that coroutines launched here inherit.
@@ -188,7 +189,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// Never suspends.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.task.state().is_active()
+        self.task().state().is_active()
     }
 
     /// Cancels this scope and everything in it.
@@ -198,8 +199,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// Never suspends; the cancelled coroutines meet their cancellation at their next suspending call.
     pub fn cancel(&self) {
         cancel::cancel(
-            &self.task,
-            Error::cancelled_by(cancel::owner_id(&self.task)),
+            self.task(),
+            Error::cancelled_by(cancel::owner_id(self.task())),
         );
     }
 
@@ -218,7 +219,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     ///
     /// Never suspends.
     pub fn cancel_because(&self, cause: impl Into<Error>) {
-        cancel::cancel(&self.task, cancellation_for(&self.task, cause.into()));
+        cancel::cancel(self.task(), cancellation_for(self.task(), cause.into()));
     }
 
     /// Returns an `Err` with the cancellation if this scope is not active, as [`Job::ensure_active`] does.

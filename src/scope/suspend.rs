@@ -212,6 +212,7 @@ pub fn blocking<R>(code: impl FnOnce() -> R) -> R {
 #[must_use]
 pub fn current_job() -> Option<Job> {
     let here = thread::here_if_settled()?;
+    here.tie();
     here.job().map(|job| Job::new(TaskRef::new(job)))
 }
 

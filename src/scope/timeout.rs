@@ -1,16 +1,23 @@
 //! `with_timeout` and its kin.
+//!
+//! Most limits are not needed: the body ends without having waited. So the timer is set when the scope is about to wait
+//! for the first time (`task/loose.rs`); until then a limit costs a look at the coarse clock.
 
+use std::cell::Cell;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use crate::driver::Driver;
-use crate::driver::clock::deadline_after;
+use crate::driver::clock::Begun;
 use crate::driver::delay::Alarm;
 use crate::error::{Error, Result};
 use crate::job::state::TIMEOUT;
 use crate::scheduler::thread;
 use crate::scope::frame::{Frame, Plan};
 use crate::scope::scope::Scope;
+use crate::task::home::Home;
+use crate::task::loose::Hook;
 use crate::task::{Task, cancel};
 
 /// Runs `body` with a scope of its own, as [`coroutine_scope`](crate::coroutine_scope) does, and cancels it when `limit`
@@ -89,14 +96,23 @@ where
     }
 }
 
+/// A limit in the frame that has it.
+#[repr(C)]
+struct Limit<'a> {
+    hook: Hook,
+    begun: Begun,
+    alarm: Alarm<'a, Ending>,
+}
+
 /// What the alarm needs.
 #[derive(Debug)]
-struct Limit {
-    job: *const Task,
+struct Ending {
+    job: Cell<*const Task>,
     limit: Duration,
 }
 
 /// Runs the body under a limit; the number is the timeout's identity.
+#[inline]
 #[track_caller]
 fn limited<'env, T>(
     limit: Duration,
@@ -111,29 +127,46 @@ fn limited<'env, T>(
         let id = home.next_id();
         return (id, Err(Error::timed_out(id, limit)));
     }
+    let ending = Ending {
+        job: Cell::new(std::ptr::null()),
+        limit,
+    };
+    let limit = Limit {
+        hook: Hook::new(arm),
+        begun: Driver::of(home).clock.begin(limit),
+        alarm: Alarm::new(&ending, ring),
+    };
     let plan = Plan {
         kind: TIMEOUT,
         context: None,
         place: Location::caller(),
     };
-    let frame = Frame::open(here, plan);
+    // SAFETY: the hook stands in this frame until the scope's is left, by `run`.
+    let frame = unsafe { Frame::open_with(here, plan, Some(NonNull::from(&limit).cast())) };
     let id = frame.job().id;
-    let what = Limit {
-        job: frame.job(),
-        limit,
-    };
-    let alarm = Alarm::new(&what, ring);
-    let deadline = deadline_after(Driver::of(home).clock.now(), limit);
-    // SAFETY: the alarm stands in this frame until `run` calls what takes it back, which it does on every way out,
-    // before the job completes.
-    unsafe { alarm.set(home, deadline) };
-    let result = frame.run(body, || alarm.cancel(home));
+    // The alarm is taken back on every way out, before the job completes.
+    let result = frame.run(body, || limit.alarm.cancel(home));
     (id, result)
 }
 
+/// The scope is about to wait: from here on the time counts.
+///
+/// # Safety
+///
+/// The hook is that of a [`Limit`] whose frame stands on this thread.
+unsafe fn arm(hook: NonNull<Hook>, job: &Task, home: &'static Home) {
+    // SAFETY: the hook is the first field, and was named by a pointer to the whole.
+    let limit = unsafe { hook.cast::<Limit<'_>>().as_ref() };
+    let ending = limit.alarm.context();
+    ending.job.set(job);
+    let deadline = Driver::of(home).clock.end_of(limit.begun, ending.limit);
+    // SAFETY: the alarm stands in that frame until `run` calls what takes it back.
+    unsafe { limit.alarm.set(home, deadline) };
+}
+
 /// The time is over. Runs on the frame's own thread, while the frame stands.
-fn ring(what: &Limit) {
+fn ring(ending: &Ending) {
     // SAFETY: the alarm is taken back before the job completes.
-    let job = unsafe { &*what.job };
-    cancel::fail_from_outside(job, Error::timed_out(job.id, what.limit));
+    let job = unsafe { &*ending.job.get() };
+    cancel::fail_from_outside(job, Error::timed_out(job.id, ending.limit));
 }

@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use crate::task::current;
+use crate::task::home::Home;
+use crate::task::{Task, current};
 
 /// The alignment of every block here, which the heap gives without being asked.
 const ALIGN: usize = 16;
@@ -160,6 +161,12 @@ const fn layout_of(class: usize) -> Layout {
     }
 }
 
+/// The class of a task without closure and result.
+const BARE_CLASS: usize = match class_of(Layout::new::<Task>()) {
+    Some(class) => class,
+    None => panic!("a task that is no larger than its budget is kept"),
+};
+
 /// Memory for a `T`, which only [`give`] with the same type may free.
 #[inline]
 pub(crate) fn take<T>() -> NonNull<T> {
@@ -172,6 +179,30 @@ pub(crate) fn take<T>() -> NonNull<T> {
         None => from_heap(Layout::new::<T>()),
     };
     block.cast()
+}
+
+/// The same for a task without closure and result, by a thread that knows its home.
+///
+/// # Safety
+///
+/// The calling thread owns the home.
+#[inline]
+pub(super) unsafe fn take_bare(home: &Home) -> NonNull<Task> {
+    let class = const { BARE_CLASS };
+    // SAFETY: passed on to the caller.
+    unsafe { home.local.blocks.shelf(class) }.take(class).cast()
+}
+
+/// Takes back what [`take_bare`] has given.
+///
+/// # Safety
+///
+/// The calling thread owns the home, and nobody else has the block.
+#[inline]
+pub(super) unsafe fn give_bare(home: &Home, block: NonNull<Task>) {
+    let class = const { BARE_CLASS };
+    // SAFETY: passed on to the caller.
+    unsafe { home.local.blocks.shelf(class).give(class, block.cast()) };
 }
 
 /// Takes back what [`take`] has given.

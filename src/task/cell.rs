@@ -168,8 +168,18 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 
 /// A block without closure and result.
 pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
-    let block = blocks::take::<Task>();
     // SAFETY: memory for it, which is ours.
+    unsafe { place_bare(blocks::take::<Task>(), task) }
+}
+
+/// Writes a task without closure and result into its block.
+///
+/// # Safety
+///
+/// The memory is a task's, and the caller's alone.
+#[inline]
+pub(crate) unsafe fn place_bare(block: NonNull<Task>, task: Task) -> NonNull<Task> {
+    // SAFETY: passed on to the caller.
     unsafe { block.write(task) };
     expose(block)
 }

@@ -110,6 +110,12 @@ impl Standing {
         }
         Self { counts }
     }
+
+    /// In a frame that found nothing closed when it was opened.
+    #[inline]
+    pub(crate) fn nowhere() -> Self {
+        Self { counts: false }
+    }
 }
 
 impl Drop for Standing {

@@ -5,6 +5,7 @@
 //! - [`wait`] is the one way to suspend; [`waiter`] is what a suspended frame leaves in the list of what it waits for.
 //! - [`waking`] makes a `Waker` of the standard library for it; [`signal`] decides which wake-up claims.
 //! - [`cancel`] and [`finish`] are the two ways in which news travels through the tree.
+//! - [`loose`] keeps the job of a scope out of the tree until somebody needs it there.
 //! - [`start`] sends a coroutine to its dispatcher; [`departure`] decides who sends one without a stack again.
 //! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
 //! - [`blocks`] is the memory of task blocks; [`cell`] gives them their forms.
@@ -27,6 +28,7 @@ pub(crate) mod home;
 pub(crate) mod inbox;
 pub(crate) mod installed;
 pub(crate) mod label;
+pub(crate) mod loose;
 pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod signal;

@@ -5,7 +5,8 @@
 //!
 //! 1. [`Here::check`]: a cancelled coroutine gets its `Err` at once (R4).
 //! 2. If the call need not wait, it is done.
-//! 3. [`Here::prepare`]: may this frame suspend at all (R5, R6)? If so, it names the coming suspension.
+//! 3. [`Here::prepare`]: may this frame suspend at all (R5, R6)? If so, it ties what is loose, and names the coming
+//!    suspension. No lock of a job is held there.
 //! 4. The node is linked and the word published, under the lock of what is waited for.
 //! 5. [`Here::park`]: looks at the cancel flag once more, switches out, and says who woke it. A frame woken by a
 //!    cancellation takes the lock of what it waited for once more and unlinks its node before it goes on.
@@ -14,10 +15,11 @@ use std::panic::Location;
 
 use crate::coroutine;
 use crate::error::{Error, Result};
+use crate::job::state::{CANCELLING, LOOSE};
 use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::word::{Generation, Phase, Withdrawal, Woken};
-use crate::task::{Task, cancel, current, installed, report};
+use crate::task::{Task, cancel, current, installed, loose, report};
 
 /// The bits of `Task::flags` from this one on count the suspending calls that were refused because the job is cancelled.
 const REFUSALS_SHIFT: u32 = 16;
@@ -73,8 +75,10 @@ impl Here {
     /// Whether the innermost job is cancelled.
     #[inline(always)]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.job()
-            .is_some_and(|job| job.state().has(crate::job::state::CANCELLING))
+        self.job().is_some_and(|job| {
+            let state = job.state();
+            state.has(CANCELLING | LOOSE) && (state.has(CANCELLING) || loose::is_cancelled(job))
+        })
     }
 
     /// The check that every suspending call begins with.
@@ -92,6 +96,7 @@ impl Here {
     #[cold]
     #[track_caller]
     pub(crate) fn cancelled(&self) -> Error {
+        self.tie();
         match self.job() {
             Some(job) => {
                 self.count_refusal(job, Location::caller());
@@ -126,7 +131,9 @@ impl Here {
     /// plain thread parks.
     #[cold]
     fn refuse(&self) -> Result<()> {
+        self.tie();
         match self.task().word.phase() {
+            Phase::Running if !std::thread::panicking() => return Ok(()),
             Phase::Running => {}
             Phase::Closed => refuse_in_runtime()?,
             _ => {

@@ -15,6 +15,7 @@
 //!   its thread.
 //! - CANCEL: a canceller has claimed it and hands it back without touching the slot.
 //! - LOCAL: the coroutine's own thread has claimed it before it was switched out; the value is taken without a switch.
+//! - LOOSE: the coroutine runs in a scope whose job is in no tree yet. Before it suspends it ties the job, and is RUNNING.
 //! - CLOSED: the word of the runtime's own frames, which never suspend (R6). It is born so and stays so.
 //!
 //! Roles: O is the owner (the coroutine on its thread), R a resumer, X a canceller; both may be on any thread.
@@ -27,6 +28,8 @@
 //! SUSPENDED -O> LOCAL   -O> RUNNING      resumed by its own thread before it slept: no switch
 //! SHIELDED  -O> LOCAL   -O> RUNNING
 //! SUSPENDED -O> RUNNING                  withdrawn: the owner saw the cancel flag after it had published
+//! RUNNING   -O> LOOSE                    a scope was opened whose job is made known later
+//! LOOSE     -O> RUNNING                  the last such scope was closed, or all were tied
 //! ```
 //!
 //! Forbidden: a claim of any other generation than the one that the claimant's handle names (a stale handle fails its
@@ -54,6 +57,7 @@ pub(crate) enum Phase {
     Cancel = 4,
     Local = 5,
     Closed = 6,
+    Loose = 7,
 }
 
 impl Phase {
@@ -66,6 +70,7 @@ impl Phase {
             3 => Self::Value,
             4 => Self::Cancel,
             5 => Self::Local,
+            7 => Self::Loose,
             _ => Self::Closed,
         }
     }
@@ -130,6 +135,32 @@ impl Word {
     /// The phase at this moment, for a dump or an assertion; it may be old when it is read.
     pub(crate) fn phase(&self) -> Phase {
         Phase::of(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether the coroutine runs, and may suspend; asked by its own thread.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.phase(), Phase::Running | Phase::Loose)
+    }
+
+    /// Owner: a scope was opened whose job is loose.
+    #[inline(always)]
+    pub(crate) fn loosen(&self) {
+        self.run_as(Phase::Loose);
+    }
+
+    /// Owner: no job of its scopes is loose.
+    #[inline(always)]
+    pub(crate) fn tighten(&self) {
+        self.run_as(Phase::Running);
+    }
+
+    #[inline(always)]
+    fn run_as(&self, phase: Phase) {
+        // ORDERING: relaxed, since a running word is written by its owner alone.
+        let raw = self.0.load(Ordering::Relaxed);
+        debug_assert!(matches!(Phase::of(raw), Phase::Running | Phase::Loose));
+        self.0
+            .store((raw & !PHASE_MASK) | phase as u64, Ordering::Relaxed);
     }
 
     /// Whoever has claimed the suspension: its name.

@@ -3,7 +3,7 @@
 //!
 //! Each act follows its original step by step: `suspend` and `park` those of `task/wait.rs`, [`cancel`] that of
 //! `task/cancel.rs`, [`finalise`] that of `task/finish.rs`, [`wait_for_children`] that of `scope/frame.rs`, [`wait_for`]
-//! that of `scope/job.rs`. In place of a stack each coroutine has a thread of the model to itself, with an inbox;
+//! and [`cancel_children`] those of `scope/job.rs`, [`tie`] that of `task/loose.rs`. In place of a stack each coroutine has a thread of the model to itself, with an inbox;
 //! switching out is waiting for the inbox to give the coroutine back.
 
 use std::ptr;
@@ -13,7 +13,9 @@ use std::sync::atomic::AtomicU32 as Count;
 use crate::job::children::{self, Attached, Detached, Ended};
 use crate::job::joiner;
 use crate::job::node::JobNode;
-use crate::job::state::{CANCELLING, COMPLETED, COROUTINE, SCOPE, STARTED, SUCCEEDED, State};
+use crate::job::state::{
+    CANCELLING, COMPLETED, COROUTINE, LOOSE, SCOPE, STARTED, SUCCEEDED, SWEEPS, State,
+};
 use crate::task::inbox::{Inbox, Linked};
 use crate::task::word::{Generation, Withdrawal, Woken, Word};
 use crate::util::list::Links;
@@ -66,6 +68,15 @@ impl Block {
     /// The job of a scope function that `owner` has called.
     pub fn scope(owner: Kept<Block>, refs: u32) -> Kept<Block> {
         let block = Self::new(SCOPE, refs, owner.as_ptr());
+        owner.set_current(block);
+        block
+    }
+
+    /// The same, but nobody knows of it yet.
+    pub fn loose_scope(owner: Kept<Block>, refs: u32) -> Kept<Block> {
+        let sweeps = owner.state().0 & SWEEPS;
+        let block = Self::new(SCOPE | LOOSE | sweeps, refs, owner.as_ptr());
+        block.job.set_parent(&owner.job);
         owner.set_current(block);
         block
     }
@@ -278,6 +289,47 @@ pub fn try_launch(parent: Kept<Block>, child: Kept<Block>) -> Option<bool> {
         Attached::Cancelled => Some(children::mark_cancelled(&child.job, 0, || (), |_| ())),
         Attached::Refused => None,
     }
+}
+
+/// O, or who was lent the scope: ties it.
+pub fn tie(scope: Kept<Block>) {
+    if scope.state().has(LOOSE) {
+        let parent = Block::of(scope.job.parent());
+        // SAFETY: new, and detached when it is finalised.
+        unsafe { children::tie(&parent.job, &scope.job, || ()) };
+    }
+}
+
+/// O: what a loose scope shows of a cancellation.
+pub fn is_cancelled_loose(scope: Kept<Block>) -> bool {
+    let state = scope.state();
+    if state.has(CANCELLING) || !state.has(LOOSE) {
+        return state.has(CANCELLING);
+    }
+    let parent = Block::of(scope.job.parent()).state();
+    parent.has(CANCELLING) || state.was_swept(parent)
+}
+
+/// X: cancels the children of a job, but not the job.
+pub fn cancel_children(job: Kept<Block>) {
+    children::sweep(&job.job);
+    let mut found = Vec::new();
+    children::for_each(&job.job, |child| {
+        child.retain();
+        found.push(Block::of(child));
+    });
+    for child in found {
+        cancel(child);
+        release(child);
+    }
+}
+
+/// F: closes a scope without children, which was tied.
+pub fn close_loose(scope: Kept<Block>, task: Kept<Block>) {
+    assert_eq!(wait_for_children(scope, task), 0);
+    task.set_current(task);
+    finalise(scope);
+    release(scope);
 }
 
 /// The body of a job without a frame has ended.

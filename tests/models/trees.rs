@@ -2,7 +2,10 @@
 
 use loom::thread;
 
-use crate::block::{Block, cancel, demand_not_sent, end_body, launch, release, suspend};
+use crate::block::{
+    Block, cancel, cancel_children, close_loose, demand_not_sent, end_body, is_cancelled_loose,
+    launch, release, suspend, tie,
+};
 use crate::check;
 use crate::task::word::Woken;
 
@@ -24,6 +27,51 @@ fn tree_a_child_attached_during_a_cancel_is_cancelled() {
         end_body(child);
         end_body(parent);
         release(child);
+    });
+}
+
+/// The job of a scope is made known while an ancestor is cancelled: by the coroutine itself, or by who was lent the scope.
+#[test]
+fn tree_a_loose_scope_is_cancelled_with_its_parent_whoever_ties_it() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let scope = Block::loose_scope(parent, 2);
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        let borrower = thread::spawn(move || tie(scope));
+        let seen = is_cancelled_loose(scope);
+        tie(scope);
+        borrower.join().unwrap();
+        assert!(
+            !seen || is_cancelled_loose(scope),
+            "a cancellation that was taken back"
+        );
+        let woken = suspend(parent, true).woken;
+        assert_eq!(woken, Woken::Cancelled);
+        canceller.join().unwrap();
+        assert!(scope.is_cancelling());
+        close_loose(scope, parent);
+        end_body(parent);
+    });
+}
+
+/// All children of a job are cancelled, but not the job: whoever ties a scope of its late is told.
+#[test]
+fn tree_a_sweep_reaches_a_loose_scope() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let scope = Block::loose_scope(parent, 2);
+        let sweeper = thread::spawn(move || {
+            cancel_children(parent);
+            release(parent);
+        });
+        tie(scope);
+        sweeper.join().unwrap();
+        assert!(scope.is_cancelling() && !parent.is_cancelling());
+        close_loose(scope, parent);
+        end_body(parent);
     });
 }
 
