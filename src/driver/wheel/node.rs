@@ -17,12 +17,11 @@ use std::ptr::NonNull;
 /// again.
 #[repr(C)]
 pub struct TimerNode {
-    /// In a slot: the next older node. In the heap: the next sibling.
+    /// In the heap: the next sibling. Unused in a slot, as the other two.
     pub(super) next: Cell<Link>,
-    /// In a slot: the next newer node; of the newest one, the oldest. In the heap: the sibling
-    /// before, or the parent.
+    /// In the heap: the sibling before, or the parent.
     pub(super) prev: Cell<Link>,
-    /// In the heap: the first child. Unused in a slot.
+    /// In the heap: the first child.
     pub(super) child: Cell<Link>,
     pub(super) deadline: Cell<u64>,
     /// The number of the insertion: equal deadlines expire in this order.
@@ -41,8 +40,8 @@ pub(super) enum Place {
     Unlinked,
     /// In the heap of those whose tick has come.
     Due,
-    /// In the slot of this index.
-    Slot(u16),
+    /// In a slot: at this place of this chunk.
+    Slot(u32, u16),
 }
 
 /// A link of a list or a tree.
