@@ -13,7 +13,8 @@
 //! - C: under the lock, unlinks itself and counts down. At zero it owes the parent's completion, if the body has
 //!   ended (it closes the parent), or the wake-up of the frame that waits (claimed under the lock). After it has
 //!   released the lock the parent may be gone, unless it closed it.
-//! - F: under the lock, either closes the parent (no child lives) or leaves word that it waits.
+//! - F: under the lock, either closes the parent (no child lives) or leaves word that it waits. A body that has ended without
+//!   living children, and without a cancellation, completes its job in the same breath.
 //!
 //! The job of a scope may be loose first: its parent does not know it until it is tied, by its own thread or by whoever
 //! holds the scope. Under the parent's lock the child is linked and takes over the parent's CANCELLING; an X that comes later
@@ -24,6 +25,7 @@
 
 use std::mem::offset_of;
 
+use crate::job::joiner;
 use crate::job::node::JobNode;
 use crate::job::slice::SLICE;
 use crate::job::state::{
@@ -59,6 +61,8 @@ pub(crate) enum Detached {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Ended {
+    /// The job is complete: this call has done as [`joiner::complete`] does.
+    Completed,
     /// The job is closed, and this thread completes it.
     Finalise,
     /// Children are alive, and the last of them completes the job; or the job was closed before. It may be gone already.
@@ -172,14 +176,31 @@ pub(crate) unsafe fn detach(
 
 /// F: the body of a job without a frame has ended. A job made by hand may be ended several times at once, by a
 /// cancellation and by whoever completes it, and its last child may be faster than both: the first to close it wins.
+///
+/// A job that has no living child and was not cancelled completes at once, with `flags` and `claim` as for
+/// [`joiner::complete`].
 #[inline]
-pub(crate) fn end_body(job: &JobNode) -> Ended {
+pub(crate) fn end_body(
+    job: &JobNode,
+    flags: impl FnOnce(State) -> u32,
+    claim: impl FnMut(*const Links),
+) -> Ended {
     let guard = job.lock();
+    let state = job.state();
     #[cfg(not(mutation = "children_end_twice"))]
-    if job.state().has(CLOSED) {
+    if state.has(CLOSED) {
         return Ended::Children;
     }
     if job.live(&guard) == 0 {
+        if !state.has(CANCELLING) {
+            joiner::complete_locked(
+                job,
+                &guard,
+                |state| BODY_DONE | CLOSED | flags(state),
+                claim,
+            );
+            return Ended::Completed;
+        }
         job.set_relaxed_order(&guard, BODY_DONE | CLOSED);
         Ended::Finalise
     } else {

@@ -7,6 +7,7 @@
 use crate::job::node::JobNode;
 use crate::job::state::{COMPLETED, State};
 use crate::util::list::Links;
+use crate::util::lock::SpinGuard;
 
 /// Links a waiter unless the job has completed; `publish` runs under the lock after the link. True if it was linked.
 ///
@@ -49,9 +50,19 @@ pub(crate) unsafe fn leave(job: &JobNode, links: &Links) {
 pub(crate) fn complete(
     job: &JobNode,
     flags: impl FnOnce(State) -> u32,
+    claim: impl FnMut(*const Links),
+) {
+    complete_locked(job, &job.lock(), flags, claim);
+}
+
+/// The same; the guard shows that the job's lock is held.
+#[inline]
+pub(super) fn complete_locked(
+    job: &JobNode,
+    guard: &SpinGuard<'_>,
+    flags: impl FnOnce(State) -> u32,
     mut claim: impl FnMut(*const Links),
 ) {
-    let guard = job.lock();
     let outcome = flags(job.state());
     loop {
         // SAFETY: the lock is held.
@@ -63,5 +74,5 @@ pub(crate) fn complete(
         #[cfg(mutation = "joiner_second_forgotten")]
         break;
     }
-    job.set_relaxed_order(&guard, COMPLETED | outcome);
+    job.set_relaxed_order(guard, COMPLETED | outcome);
 }

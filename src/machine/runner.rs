@@ -270,7 +270,7 @@ impl<M: StateMachine> Machine<M> {
             End::Returned(Ok(value)) if task.state().has(DEFERRED) => {
                 // SAFETY: the block's result is of this type; stored once.
                 unsafe { TaskCell::<M::Output, Root<M>>::put_value(task, value) };
-                task.value.fetch_or(VALUE_STORED, Ordering::Relaxed);
+                task.flags.set(task.flags.get() | VALUE_STORED);
             }
             End::Returned(Ok(value)) => {
                 if let Err(panic) = current::closed(|| drop(value)) {

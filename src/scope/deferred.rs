@@ -7,14 +7,14 @@ use std::panic::Location;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::job::state::{FAILED, SUCCEEDED};
+use crate::job::state::{COMPLETED, FAILED, SUCCEEDED};
 use crate::scheduler::thread;
 use crate::scope::job::{Job, wait_for};
 use crate::task::cell::{peek_value, take_value};
 use crate::task::label::Label;
 use crate::task::wait::Here;
 use crate::task::word::Woken;
-use crate::task::{HANDLE_GONE, Task, TaskRef, VALUE_READY, VALUE_TAKEN, cancel};
+use crate::task::{HANDLE_GONE, Task, TaskRef, VALUE_TAKEN, cancel};
 
 static AWAIT: Label = Label("await");
 
@@ -81,15 +81,38 @@ impl<T> Deferred<'_, T> {
         let task = self.job.task();
         wait_for_success(task, Location::caller())?;
         // SAFETY: the coroutine succeeded, and this handle is the only one.
-        unsafe { take_once(task, HANDLE_GONE | VALUE_TAKEN) }
+        unsafe { self.into_value() }
     }
 
     /// Moves the value out of a coroutine that has completed, or tells its failure. A second time is an error.
     pub(crate) fn take_completed(&mut self) -> Result<T> {
         let task = self.job.task();
         success_of(task)?;
-        // SAFETY: the coroutine succeeded, and this handle is the only one.
-        unsafe { take_once(task, VALUE_TAKEN) }
+        // ORDERING: relaxed, since only this handle looks at the bit.
+        if task.value.fetch_or(VALUE_TAKEN, Ordering::Relaxed) & VALUE_TAKEN != 0 {
+            return Err(taken());
+        }
+        // SAFETY: the coroutine succeeded, so its value was stored; the bit was not set before.
+        Ok(unsafe { take_value(task) })
+    }
+
+    /// Moves the value out, unless a `select` has done that before.
+    ///
+    /// # Safety
+    ///
+    /// The coroutine has succeeded.
+    unsafe fn into_value(self) -> Result<T> {
+        still_there(self.job.task())?;
+        let job = self.into_job();
+        // SAFETY: it was stored and not moved out; this was the one handle, which is gone and drops nothing.
+        Ok(unsafe { take_value(job.task()) })
+    }
+
+    /// What is left of the handle; the value belongs to the caller.
+    fn into_job(self) -> Job {
+        let handle = std::mem::ManuallyDrop::new(self);
+        // SAFETY: moved out of a handle that is not dropped.
+        unsafe { std::ptr::read(&raw const handle.job) }
     }
 
     /// Waits for the value and lends it.
@@ -144,11 +167,8 @@ impl<T> Deferred<'_, T> {
     ///
     /// The value is not used, or dropped, when what it borrows has ended.
     pub(crate) unsafe fn detached(self) -> Deferred<'static, T> {
-        let handle = std::mem::ManuallyDrop::new(self);
-        // SAFETY: moved out of a handle that is not dropped.
-        let job = unsafe { std::ptr::read(&raw const handle.job) };
         Deferred {
-            job,
+            job: self.into_job(),
             scope: PhantomData,
             value: PhantomData,
         }
@@ -164,27 +184,25 @@ impl<T> Deferred<'_, T> {
     }
 }
 
-/// Moves the value out, unless that was done before. `marks` says so, and perhaps that the handle is gone.
-///
-/// # Safety
-///
-/// The task has succeeded with a `T`, and the caller is, or has a `&mut` to, its one handle.
-unsafe fn take_once<T>(task: &Task, marks: u32) -> Result<T> {
-    // ORDERING: acquire for the value, release for what was done through this handle.
-    if task.value.fetch_or(marks, Ordering::AcqRel) & VALUE_TAKEN != 0 {
-        return Err(taken());
+/// Tells whoever will complete the job that nobody wants its value. False if the job has completed.
+fn leave(task: &Task) -> bool {
+    let _guard = task.job.lock();
+    if task.state().has(COMPLETED) {
+        return false;
     }
-    // SAFETY: it was stored, and nobody else moves it out: the bit was not set before.
-    Ok(unsafe { take_value(task) })
+    // ORDERING: relaxed, since whoever completes the job holds the lock.
+    task.value.fetch_or(HANDLE_GONE, Ordering::Relaxed);
+    true
 }
 
 /// A `select` may have taken the value and left the handle.
 fn still_there(task: &Task) -> Result<()> {
+    if is_taken(task) { Err(taken()) } else { Ok(()) }
+}
+
+fn is_taken(task: &Task) -> bool {
     // ORDERING: relaxed, since only a `&mut` to the handle sets the bit.
-    if task.value.load(Ordering::Relaxed) & VALUE_TAKEN != 0 {
-        return Err(taken());
-    }
-    Ok(())
+    task.value.load(Ordering::Relaxed) & VALUE_TAKEN != 0
 }
 
 #[cold]
@@ -237,11 +255,12 @@ fn foreign(task: &Task) -> Error {
 
 impl<T> Drop for Deferred<'_, T> {
     fn drop(&mut self) {
-        // ORDERING: acquire for the value, release for what was done through this handle.
         let task = self.job.task();
-        let old = task.value.fetch_or(HANDLE_GONE, Ordering::AcqRel);
-        if old & VALUE_READY != 0 && old & VALUE_TAKEN == 0 {
-            // SAFETY: stored, and left to us.
+        if !task.state().has(COMPLETED) && leave(task) {
+            return;
+        }
+        if task.state().has(SUCCEEDED) && !is_taken(task) {
+            // SAFETY: stored, and left to us: nobody had said that this handle is gone when the job completed.
             unsafe { (task.vtable.drop_value)(task) };
         }
     }

@@ -12,7 +12,7 @@ use crate::scope::launch::{self, BODY_PANICKED, Order};
 use crate::scope::scope::Scope;
 use crate::task::label::Label;
 use crate::task::wait::{Here, refuse_in_closed_frames};
-use crate::task::{HANDLE_GONE, Task, TaskRef, VALUE_TAKEN, cancel};
+use crate::task::{Task, TaskRef, cancel};
 
 static HOP: Label = Label("with_context");
 
@@ -136,11 +136,7 @@ where
 /// Takes the value, or tells why there is none.
 #[track_caller]
 fn outcome<T>(here: &Here, task: &TaskRef) -> Result<T> {
-    use std::sync::atomic::Ordering;
-
     if task.state().has(SUCCEEDED) {
-        task.value
-            .fetch_or(HANDLE_GONE | VALUE_TAKEN, Ordering::AcqRel);
         // SAFETY: the coroutine succeeded, so its value was stored; ours is the only handle.
         let value = unsafe { crate::task::cell::take_value(task) };
         return match here.check() {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::context::CoroutineContext;
@@ -111,7 +110,7 @@ where
                 if task.state().has(DEFERRED) {
                     // SAFETY: the block's result is a `T`; stored once.
                     unsafe { TaskCell::<T, F>::put_value(task, value) };
-                    task.value.fetch_or(VALUE_STORED, Ordering::Relaxed);
+                    task.flags.set(task.flags.get() | VALUE_STORED);
                 }
             }
             Ok(Err(error)) => verdict::end_with_error(task, error),

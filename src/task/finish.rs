@@ -1,6 +1,7 @@
 //! The end of a job.
 //!
-//! 1. The body's end sets BODY_DONE. If children live, that is all: the last of them goes on here.
+//! 1. The body's end sets BODY_DONE. If children live, that is all: the last of them goes on here. If none does, and nothing
+//!    has cancelled the job, its success is decided and published under the same lock.
 //! 2. Whoever closes the job finalises it, once: a failure that nobody above answers for is reported; under the lock
 //!    the outcome is decided and published, and the waiters are claimed; the value is dropped if nobody will have it;
 //!    the waiters are handed back; the completion handlers run; the job leaves its parent.
@@ -11,31 +12,45 @@
 //! after its closure and, if nobody holds its handle, its value have been dropped (R2).
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::context::Elements;
 use crate::error::Error;
 use crate::job::children::{self, Detached, Ended};
 use crate::job::joiner;
 use crate::job::state::{
     ANSWERS, BODY_DONE, CANCELLING, CLOSED, COROUTINE, DEFERRED, FAILED, SCOPE, STARTED, SUCCEEDED,
-    SUPERVISOR,
+    SUPERVISOR, State,
 };
 use crate::task::queue::Queue;
 use crate::task::waiter::{self, Waiter};
 use crate::task::word::Generation;
 use crate::task::{
-    HANDLE_GONE, Handler, Registered, Task, VALUE_READY, VALUE_STORED, VALUE_TAKEN, cancel,
-    current, release, report,
+    HANDLE_GONE, Handler, Registered, Task, VALUE_STORED, cancel, current, release, report,
 };
+use crate::util::list::Links;
 
 /// The body of a job that has no frame (a coroutine, a job made by hand) has ended.
 pub(crate) fn end_body(task: &Task) {
-    if children::end_body(&task.job) == Ended::Finalise {
-        finalise(task);
-    } else if cfg!(mutation = "finish_leave_before_children")
-        && let Some(parent) = detach(task)
-    {
-        // SAFETY: closed by `detach`, and alive until it is finalised.
+    let ready = Queue::new();
+    let mut end = End::default();
+    let ended = children::end_body(
+        &task.job,
+        |state| end.decide(task, state),
+        |links| claim(links, &ready),
+    );
+    let parent = match ended {
+        Ended::Completed => {
+            end.carry_out(task);
+            depart(task, &ready)
+        }
+        Ended::Finalise => return finalise(task),
+        Ended::Children if cfg!(mutation = "finish_leave_before_children") => detach(task),
+        Ended::Children => None,
+    };
+    if let Some(parent) = parent {
+        // SAFETY: closed by its last child's departure, and alive until it is finalised.
         finalise(unsafe { &*parent });
     }
 }
@@ -50,20 +65,25 @@ pub(crate) fn finalise(task: &Task) {
         cancel::pass_on_late_failure(task);
         report_if_root(task);
         let ready = conclude(task);
-        tell_host(task);
-        let next = if task.state().has(SCOPE) {
-            // The frame that waits for it keeps the block, and must not find it among its children any more.
-            let next = leave_parent(task);
-            waiter::hand_back(&ready);
-            next
-        } else {
-            waiter::hand_back(&ready);
-            leave_parent(task)
-        };
-        match next {
+        match depart(task, &ready) {
             Some(parent) => at = parent,
             None => return,
         }
+    }
+}
+
+/// A job that has completed hands back those who waited for it, and leaves its parent: which is ours to finalise, if it is
+/// given.
+fn depart(task: &Task, ready: &Queue) -> Option<*const Task> {
+    tell_host(task);
+    if task.state().has(SCOPE) {
+        // The frame that waits for it keeps the block, and must not find it among its children any more.
+        let next = leave_parent(task);
+        waiter::hand_back(ready);
+        next
+    } else {
+        waiter::hand_back(ready);
+        leave_parent(task)
     }
 }
 
@@ -86,15 +106,24 @@ fn conclude(task: &Task) -> Queue {
         // borrowed goes with it, so a value that it will not get must be gone before.
         let succeeded = seal(task);
         if !succeeded {
-            settle_value(task, false);
+            drop_stored(task);
         }
     }
-    let handlers = complete(task, &ready);
-    // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
-    if let Some(handlers) = handlers {
-        run_handlers(task, handlers);
-    }
+    let mut end = End::default();
+    joiner::complete(
+        &task.job,
+        |state| end.decide(task, state),
+        |links| claim(links, &ready),
+    );
+    end.carry_out(task);
     ready
+}
+
+/// Under the lock of a job, one of whose joiners this was.
+#[inline]
+fn claim(links: *const Links, ready: &Queue) {
+    // SAFETY: the completion holds the lock and has just taken the links out of the list.
+    unsafe { Waiter::claim(Waiter::of(links), ready) };
 }
 
 /// Decides the outcome: what comes later cancels nothing any more.
@@ -126,56 +155,65 @@ pub(crate) fn leave(task: &Task) {
     }
 }
 
-/// Publishes the outcome; claims the waiters; drops a value that nobody will have.
-fn complete(task: &Task, ready: &Queue) -> Option<Vec<Registered>> {
-    let mut context = None;
-    let mut handlers = None;
-    let mut succeeded = false;
-    joiner::complete(
-        &task.job,
-        |state| {
-            succeeded = !state.has(CANCELLING);
-            if !succeeded && task.own_cause().is_none() {
-                // Nobody reads the cause of a job without one before it has completed: its body and its children have
-                // ended, and handles look only at completed jobs.
-                task.set_cause(cancel::cancellation_of(task));
-            }
-            if task.has_extras_locked() {
-                handlers = Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
-            }
-            context = task.take_context();
-            if succeeded { SUCCEEDED } else { 0 }
-        },
-        // SAFETY: `complete` holds the lock and has just taken the links out of the list.
-        |links| unsafe {
-            Waiter::claim(Waiter::of(links), ready);
-        },
-    );
-    if context.is_some() {
-        // The last owner of a user's elements.
-        let _ = current::closed(|| drop(context));
-    }
-    if task.state().has(DEFERRED) {
-        settle_value(task, succeeded);
-    }
-    handlers
+/// How a job ends.
+#[derive(Default)]
+struct End {
+    succeeded: bool,
+    /// Nobody will ask for the value.
+    is_unwanted: bool,
+    context: Option<Arc<Elements>>,
+    handlers: Option<Vec<Registered>>,
 }
 
-/// The value belongs to the handle; to us, if the job failed or the handle went first.
-fn settle_value(task: &Task, succeeded: bool) {
-    let ours = if succeeded {
-        // ORDERING: release for the value, acquire for what the handle did before it went.
-        task.value.fetch_or(VALUE_READY, Ordering::AcqRel) & (HANDLE_GONE | VALUE_TAKEN)
-            == HANDLE_GONE
-    } else {
-        task.value.fetch_and(!VALUE_STORED, Ordering::Relaxed) & VALUE_STORED != 0
-    };
-    if ours {
-        // SAFETY: it was stored, and the handle has left it to us.
-        let dropped = current::closed(|| unsafe { (task.vtable.drop_value)(task) });
-        if let Err(panic) = dropped {
-            report::handler_panicked("the destructor of an unclaimed result", panic);
+impl End {
+    /// Under the job's lock, when its body and its children have ended: the flag of the outcome.
+    #[inline]
+    fn decide(&mut self, task: &Task, state: State) -> u32 {
+        self.succeeded = !state.has(CANCELLING);
+        if !self.succeeded && task.own_cause().is_none() {
+            // Nobody reads the cause of a job without one before it has completed: its body and its children have
+            // ended, and handles look only at completed jobs.
+            task.set_cause(cancel::cancellation_of(task));
         }
+        // ORDERING: relaxed, since the handle sets it under the lock.
+        self.is_unwanted = task.value.load(Ordering::Relaxed) & HANDLE_GONE != 0;
+        if task.has_extras_locked() {
+            self.handlers = Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
+        }
+        self.context = task.take_context();
+        if self.succeeded { SUCCEEDED } else { 0 }
+    }
+
+    /// Once the outcome is published: drops what nobody will have, and calls the handlers.
+    #[inline]
+    fn carry_out(self, task: &Task) {
+        if self.context.is_some() {
+            // The last owner of a user's elements.
+            let _ = current::closed(|| drop(self.context));
+        }
+        if (!self.succeeded || self.is_unwanted) && task.state().has(DEFERRED) {
+            drop_stored(task);
+        }
+        // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
+        if let Some(handlers) = self.handlers {
+            run_handlers(task, handlers);
+        }
+    }
+}
+
+/// Drops the value, if there is one, which is not the handle's.
+#[cold]
+fn drop_stored(task: &Task) {
+    // The body has ended, and nobody else comes here.
+    let flags = task.flags.get();
+    if flags & VALUE_STORED == 0 {
+        return;
+    }
+    task.flags.set(flags & !VALUE_STORED);
+    // SAFETY: it was stored, and the handle has left it to us.
+    let dropped = current::closed(|| unsafe { (task.vtable.drop_value)(task) });
+    if let Err(panic) = dropped {
+        report::handler_panicked("the destructor of an unclaimed result", panic);
     }
 }
 

@@ -60,10 +60,8 @@ use crate::task::word::Word;
 use crate::util::sync::Shared;
 
 /// Bits of `Task::value`.
-pub(crate) const VALUE_READY: u32 = 1;
+/// The handle was dropped before the job had completed; set under the job's lock.
 pub(crate) const HANDLE_GONE: u32 = 2;
-/// The body has returned a value.
-pub(crate) const VALUE_STORED: u32 = 8;
 /// The handle has moved the value out.
 pub(crate) const VALUE_TAKEN: u32 = 16;
 /// A cancellation handler is stored with the current suspension.
@@ -75,6 +73,9 @@ pub(crate) const IO_CANCELLED: u32 = 2;
 pub(crate) const ATOMIC: u32 = 4;
 /// Bit of `Task::flags`: the task has not started, may start on its thread alone, and is counted there as if it had.
 pub(crate) const LOCAL: u32 = 8;
+/// Bit of `Task::flags`: the body has returned a value, which stands in the block. After the body it belongs to whoever
+/// completes the job.
+pub(crate) const VALUE_STORED: u32 = 1 << 14;
 /// Bit of `Task::flags`: a task without a stack has had its first turn.
 pub(crate) const TURNED: u32 = 1 << 13;
 

@@ -34,7 +34,7 @@ pub struct Block {
     owner: *const Block,
     /// Guarded by the job's lock.
     drain: Shared<Generation>,
-    /// How often the job was finalised: a count of the model.
+    /// How often the job has completed: a count of the model.
     finalised: Count,
 }
 
@@ -84,6 +84,11 @@ impl Block {
     /// A job made by hand, without a body.
     pub fn bare(refs: u32) -> Kept<Block> {
         Self::new(0, refs, ptr::null())
+    }
+
+    fn count_completion(&self) {
+        let before = self.finalised.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(before, 0, "completed twice");
     }
 
     pub fn of(job: *const JobNode) -> Kept<Block> {
@@ -334,8 +339,19 @@ pub fn close_loose(scope: Kept<Block>, task: Kept<Block>) {
 
 /// The body of a job without a frame has ended.
 pub fn end_body(job: Kept<Block>) {
-    if children::end_body(&job.job) == Ended::Finalise {
-        finalise(job);
+    let mut ready = Vec::new();
+    let ended = children::end_body(&job.job, outcome, |links| claim(links, &mut ready));
+    let parent = match ended {
+        Ended::Completed => {
+            job.count_completion();
+            hand_back(&ready);
+            leave_parent(job)
+        }
+        Ended::Finalise => Some(job),
+        Ended::Children => None,
+    };
+    if let Some(next) = parent {
+        finalise(next);
     }
 }
 
@@ -343,24 +359,26 @@ pub fn end_body(job: Kept<Block>) {
 pub fn finalise(job: Kept<Block>) {
     let mut at = job;
     loop {
-        let before = at.finalised.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(before, 0, "finalised twice");
+        at.count_completion();
         let mut ready = Vec::new();
-        joiner::complete(
-            &at.job,
-            |state| if state.has(CANCELLING) { 0 } else { SUCCEEDED },
-            |links| {
-                let waiter: Kept<Waiter> = Kept::at(links.cast());
-                if waiter.task.word.claim_value(waiter.generation()) {
-                    ready.push(waiter.task);
-                }
-            },
-        );
+        joiner::complete(&at.job, outcome, |links| claim(links, &mut ready));
         hand_back(&ready);
         match leave_parent(at) {
             Some(parent) => at = parent,
             None => return,
         }
+    }
+}
+
+fn outcome(state: State) -> u32 {
+    if state.has(CANCELLING) { 0 } else { SUCCEEDED }
+}
+
+/// Under the lock of the job: claims one who waits for it.
+fn claim(links: *const Links, ready: &mut Vec<Kept<Block>>) {
+    let waiter: Kept<Waiter> = Kept::at(links.cast());
+    if waiter.task.word.claim_value(waiter.generation()) {
+        ready.push(waiter.task);
     }
 }
 
