@@ -375,3 +375,16 @@ fn scopes_may_be_left_in_the_middle_of_a_hundred_others() {
     })
     .unwrap();
 }
+
+#[test]
+fn the_children_of_a_job_are_in_the_order_in_which_they_came_though_one_was_not_known() {
+    run_blocking(|s| {
+        coroutine_scope(|_| {
+            let later = s.launch(|_| yield_());
+            let own = current_job().expect("we are in a scope");
+            assert_eq!(s.job().children(), [own, later]);
+            Ok(())
+        })
+    })
+    .unwrap();
+}

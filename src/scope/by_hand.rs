@@ -11,7 +11,7 @@ use crate::job::state::{
 use crate::scope::job::{Job, cancellation_for};
 use crate::task::cell::{self, allocate_bare};
 use crate::task::home::{Home, stray_id};
-use crate::task::{Birth, Task, TaskRef, cancel, current, finish, start};
+use crate::task::{Birth, Task, TaskRef, cancel, current, finish, loose, start};
 
 #[track_caller]
 pub(crate) fn bare(kind: u32, parent: Option<&Job>) -> CompletableJob {
@@ -40,6 +40,7 @@ pub(crate) fn bare(kind: u32, parent: Option<&Job>) -> CompletableJob {
 /// Makes a new job the child of `parent`. One whose parent is cancelled or takes no more children is cancelled at once.
 fn adopt(parent: &Task, task: &Task) {
     start::start_parent(parent);
+    loose::tie_running();
     // SAFETY: new, not linked; detached when it completes.
     match unsafe { children::attach(&parent.job, &task.job) } {
         Attached::Active => {}

@@ -20,7 +20,7 @@ use crate::task::home::stray_id;
 use crate::task::start::{self, dispatch};
 use crate::task::vtable::TaskVTable;
 use crate::task::{
-    ATOMIC, Birth, LOCAL, Task, TaskRef, VALUE_STORED, cancel, current, installed, report,
+    ATOMIC, Birth, LOCAL, Task, TaskRef, VALUE_STORED, cancel, current, installed, loose, report,
 };
 
 /// Bit of `Task::flags`: the body ended by a panic.
@@ -201,6 +201,7 @@ pub(crate) unsafe fn launch_task(
         return handle;
     };
     start::start_parent(parent);
+    loose::tie_running();
     match order.context {
         None => handle.inherit_context(parent),
         Some(context) => give_context(&handle, parent, &context),

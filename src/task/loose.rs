@@ -12,7 +12,7 @@
 //! free  -O> LOOSE    opened: the block has its parent, its number and its context, and is O's innermost job
 //! LOOSE -O> free     closed: the body has given a value, nobody has tied the job, nothing above it is cancelled
 //! LOOSE -H> tied     H launches, cancels, asks for the job or its state
-//! LOOSE -O> tied     O is about to wait, looks at the tree, opens a scope that is not loose; the body has failed
+//! LOOSE -O> tied     O is about to wait, launches, looks at the tree, opens a scope that is not loose; the body has failed
 //! ```
 //!
 //! - **Order.** A job is tied after its loose ancestors, which are all of the same frame's stack: so a tied job is found
@@ -210,6 +210,16 @@ impl Task {
             Some(parent) => Task::of(parent),
             None => ptr::null(),
         }
+    }
+}
+
+/// Ties what is loose among the scopes of the running coroutine, which is about to give one of the jobs around them a child:
+/// the children of a job are in the order in which they came.
+#[inline]
+pub(crate) fn tie_running() {
+    if let Some(home) = current::home() {
+        // SAFETY: this thread's home, which has had a current task since it was settled.
+        unsafe { Here::of(home) }.tie();
     }
 }
 
