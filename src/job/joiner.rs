@@ -3,11 +3,19 @@
 //! A waiter is a node in the frame of the one who waits. It is linked under the job's lock, while the job has not
 //! completed; completion takes the whole list and publishes COMPLETED under the same lock. So a waiter that was linked is
 //! claimed by the completer, and one that comes later finds the job completed.
+//!
+//! Who waits for many jobs has a node in the list of each, and a [`Countdown`]. Its suspension is published before the first
+//! node is linked, and it counts as one more job until the last is: so whoever counts down to zero finds it suspended, or it
+//! is the owner itself, and nobody has claimed it. After the wait the owner takes its nodes out, which waits for every
+//! completer that may still touch one, unless all have counted down, which is the last that they do.
+
+use std::ptr;
 
 use crate::job::node::JobNode;
 use crate::job::state::{COMPLETED, State};
 use crate::util::list::Links;
 use crate::util::lock::SpinGuard;
+use crate::util::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// Links a waiter unless the job has completed; `publish` runs under the lock after the link. True if it was linked.
 ///
@@ -75,4 +83,65 @@ pub(super) fn complete_locked(
         break;
     }
     job.set_relaxed_order(guard, COMPLETED | outcome);
+}
+
+/// The jobs that one frame waits for: the last that succeeds claims it, or the first that does not.
+#[derive(Debug)]
+pub(crate) struct Countdown {
+    /// The jobs that have not succeeded, and one while the owner has not linked all its nodes.
+    left: AtomicU32,
+    /// The node in the list of the first job that has not succeeded.
+    unhappy: AtomicPtr<Links>,
+}
+
+impl Countdown {
+    pub(crate) fn new(jobs: u32) -> Self {
+        Self {
+            left: AtomicU32::new(jobs + 1),
+            unhappy: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// A completer, under the lock of its job, has taken this node out. True if it is to claim the owner; if not, it must
+    /// not touch the node any more.
+    pub(crate) fn arrive(&self, node: *const Links, succeeded: bool) -> bool {
+        if succeeded {
+            // ORDERING: release for the completion, acquire for those of the others, if it is the last.
+            let order = if cfg!(mutation = "countdown_relaxed") {
+                Ordering::Relaxed
+            } else {
+                Ordering::AcqRel
+            };
+            return self.left.fetch_sub(1, order) == 1;
+        }
+        // It stays counted, so the owner takes out its nodes before it leaves its frame.
+        // ORDERING: release for the completion; one that comes second changes nothing.
+        let _ = self.unhappy.compare_exchange(
+            ptr::null_mut(),
+            node.cast_mut(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        #[cfg(mutation = "countdown_counts_the_unhappy")]
+        self.left.fetch_sub(1, Ordering::AcqRel);
+        true
+    }
+
+    /// Owner: all nodes are linked, save those of `before` jobs that had succeeded. True if all others have, too: then none
+    /// of them claims.
+    pub(crate) fn settle(&self, before: u32) -> bool {
+        // ORDERING: as in `arrive`.
+        self.left.fetch_sub(before + 1, Ordering::AcqRel) == before + 1
+    }
+
+    /// Owner: whether all have succeeded, and so have touched its nodes for the last time.
+    pub(crate) fn is_over(&self) -> bool {
+        // ORDERING: acquire for what they have done.
+        self.left.load(Ordering::Acquire) == 0
+    }
+
+    /// Owner: the node of the first job that has not succeeded, if one claimed it for that.
+    pub(crate) fn unhappy(&self) -> *const Links {
+        self.unhappy.load(Ordering::Acquire)
+    }
 }

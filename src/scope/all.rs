@@ -3,20 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::continuation::{self, Continuation};
 use crate::error::Result;
-use crate::job::state::FAILED;
+use crate::job::state::{FAILED, STARTED};
 use crate::scheduler::thread;
 use crate::scope::completable::CompletableDeferred;
 use crate::scope::deferred::{Deferred, success_of};
+use crate::scope::gather::wait_for_all;
 use crate::scope::job::Job;
-use crate::task::label::Label;
-use crate::task::wait::{Here, refuse_in_closed_frames};
-
-static AWAIT_ALL: Label = Label("await_all");
 
 mod sealed {
     pub trait Sealed {}
@@ -100,80 +94,26 @@ pub fn await_all<A: Awaitable>(deferreds: impl IntoIterator<Item = A>) -> Result
     let deferreds: Vec<A> = deferreds.into_iter().collect();
     let here = thread::here();
     here.check()?;
-    let jobs: Vec<&Job> = deferreds.iter().map(AsRef::as_ref).collect();
-    for job in &jobs {
-        job.start();
+    let jobs = || deferreds.iter().map(AsRef::as_ref);
+    for job in jobs() {
+        if !job.task().state().has(STARTED) {
+            job.start();
+        }
     }
-    if jobs.iter().any(|job| !job.is_completed()) {
-        let waited = wait_for_all(&here, &jobs, place);
+    if jobs().any(|job| !job.is_completed()) {
+        let waited = wait_for_all(&here, &deferreds, place);
         if let Err(cancelled) = waited {
             // As for one that is awaited: the failure that has cancelled us is the better answer.
-            let failed = jobs
-                .iter()
-                .find(|job| job.is_completed() && job.task().state().has(FAILED));
+            let failed = jobs().find(|job| job.is_completed() && job.task().state().has(FAILED));
             return Err(failed
                 .and_then(|job| success_of(job.task()).err())
                 .unwrap_or(cancelled));
         }
     }
-    if let Some(unhappy) = jobs.iter().find(|job| job.is_cancelled()) {
+    if let Some(unhappy) = jobs().find(|job| job.is_cancelled()) {
         success_of(unhappy.task())?;
     }
     deferreds.into_iter().map(A::wait_for_value).collect()
-}
-
-/// What the handlers of one wait share.
-struct Countdown {
-    left: AtomicUsize,
-    continuation: Mutex<Option<Continuation<Option<usize>>>>,
-}
-
-impl Countdown {
-    fn wake(&self, first_unhappy: Option<usize>) {
-        let mut slot = self
-            .continuation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let continuation = slot.take();
-        drop(slot);
-        if let Some(continuation) = continuation {
-            continuation.resume(first_unhappy);
-        }
-    }
-}
-
-/// Waits until all have succeeded, or one has not; then its error is returned.
-#[track_caller]
-fn wait_for_all(here: &Here, jobs: &[&Job], place: &'static Location<'static>) -> Result<()> {
-    refuse_in_closed_frames()?;
-    here.mark(&AWAIT_ALL, place);
-    let mut handlers = Vec::with_capacity(jobs.len());
-    let first_unhappy = continuation::suspend(here, true, |continuation| {
-        let countdown = Arc::new(Countdown {
-            left: AtomicUsize::new(jobs.len()),
-            continuation: Mutex::new(Some(continuation)),
-        });
-        for (at, job) in jobs.iter().enumerate() {
-            let countdown = countdown.clone();
-            handlers.push(job.invoke_on_completion(move |cause| {
-                // ORDERING: the last to count down has seen all the others complete.
-                let last = countdown.left.fetch_sub(1, Ordering::AcqRel) == 1;
-                if cause.is_some() {
-                    countdown.wake(Some(at));
-                } else if last {
-                    countdown.wake(None);
-                }
-            }));
-        }
-        Ok(())
-    });
-    for handler in handlers {
-        handler.dispose();
-    }
-    if let Some(at) = first_unhappy? {
-        success_of(jobs[at].task())?;
-    }
-    here.check()
 }
 
 /// Waits until all jobs have ended, however they ended.

@@ -23,6 +23,7 @@ pub(crate) mod dump;
 pub(crate) mod event_loop;
 pub(crate) mod frame;
 pub(crate) mod functions;
+mod gather;
 pub(crate) mod hop;
 pub(crate) mod job;
 pub(crate) mod job_context;

@@ -38,7 +38,7 @@ pub(crate) fn end_body(task: &Task) {
     let ended = children::end_body(
         &task.job,
         |state| end.decide(task, state),
-        |links| claim(links, &ready),
+        |links| claim(task, links, &ready),
     );
     let parent = match ended {
         Ended::Completed => {
@@ -113,7 +113,7 @@ fn conclude(task: &Task) -> Queue {
     joiner::complete(
         &task.job,
         |state| end.decide(task, state),
-        |links| claim(links, &ready),
+        |links| claim(task, links, &ready),
     );
     end.carry_out(task);
     ready
@@ -121,9 +121,10 @@ fn conclude(task: &Task) -> Queue {
 
 /// Under the lock of a job, one of whose joiners this was.
 #[inline]
-fn claim(links: *const Links, ready: &Queue) {
+fn claim(task: &Task, links: *const Links, ready: &Queue) {
+    let succeeded = !task.state().has(CANCELLING);
     // SAFETY: the completion holds the lock and has just taken the links out of the list.
-    unsafe { Waiter::claim(Waiter::of(links), ready) };
+    unsafe { waiter::claim_joiner(Waiter::of(links), succeeded, ready) };
 }
 
 /// Decides the outcome: what comes later cancels nothing any more.

@@ -1,7 +1,9 @@
 //! What a suspended frame leaves in the list of what it waits for.
 
 use std::cell::Cell;
+use std::ptr;
 
+use crate::job::joiner::Countdown;
 use crate::task::Task;
 use crate::task::queue::Queue;
 use crate::task::start;
@@ -17,6 +19,8 @@ pub(crate) struct Waiter {
     task: *const Task,
     generation: Cell<Generation>,
     linked: Cell<bool>,
+    /// Null if the owner waits for this one thing.
+    countdown: *const Countdown,
 }
 
 impl Waiter {
@@ -26,6 +30,15 @@ impl Waiter {
             task,
             generation: Cell::new(Generation::NONE),
             linked: Cell::new(false),
+            countdown: ptr::null(),
+        }
+    }
+
+    /// One of the nodes of a frame that waits for many jobs, and leaves the countdown and them in place until the end.
+    pub(crate) fn counted(task: *const Task, countdown: &Countdown) -> Self {
+        Self {
+            countdown,
+            ..Self::new(task)
         }
     }
 
@@ -39,6 +52,11 @@ impl Waiter {
     /// Whether the node stands in its list; asked under the list's lock.
     pub(crate) fn is_linked(&self) -> bool {
         self.linked.get()
+    }
+
+    /// Owner: whether it has named a suspension with this node.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.generation.get() != Generation::NONE
     }
 
     /// The waiter whose links these are.
@@ -66,6 +84,25 @@ impl Waiter {
         }
         claimed
     }
+}
+
+/// Claims the one who waits for a job that completes, unless it waits for others as well.
+///
+/// # Safety
+///
+/// As for [`Waiter::claim`], of the list of a job's joiners.
+#[inline]
+pub(crate) unsafe fn claim_joiner(waiter: *const Waiter, succeeded: bool, chain: &Queue) {
+    // SAFETY: as in `claim`.
+    let countdown = unsafe { (*waiter).countdown };
+    // SAFETY: it stands as long as the node.
+    if let Some(countdown) = unsafe { countdown.as_ref() }
+        && !countdown.arrive(waiter.cast(), succeeded)
+    {
+        return;
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { Waiter::claim(waiter, chain) };
 }
 
 /// Hands one claimed task back to its thread, where it waits for its turn even if it could run in place.

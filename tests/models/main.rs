@@ -9,7 +9,7 @@
 //! - [`words`]: the continuation word against resumers and cancellers.
 //! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
-//! - [`joins`]: those who wait for a job.
+//! - [`joins`]: those who wait for a job; [`gathers`]: for many.
 //! - [`turns`]: those who wait for a permit; [`overtaking`]: for a lock, between threads; [`pipes`]: at a channel;
 //!   [`selects`]: at several; [`orders`]: permits and channels, against a specification.
 //! - [`departures`]: state machines, parked and woken; [`wakers`]: futures.
@@ -96,6 +96,7 @@ mod yard;
 
 mod departures;
 mod endings;
+mod gathers;
 mod inboxes;
 mod joins;
 mod locks;
