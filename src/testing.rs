@@ -62,6 +62,8 @@ where
             "run_test was called on a thread where a loop runs already, whose clock it cannot change",
         ));
     }
+    // The limits of the scopes around go by the system's clock.
+    here.tie();
     let _clock = VirtualTime::begin(Driver::of(home));
     block_on_loop(CoroutineContext::empty(), Location::caller(), body)
 }

@@ -154,7 +154,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     ///
     /// # fn main() -> Result<()> {
     /// run_blocking(|s| {
-    ///     let job = s.builder().name("reader").dispatcher(Dispatchers::io()).launch(|_| delay(ms(1)));
+    ///     let job = s.builder().name("reader").dispatcher(Dispatchers::io()).launch(|_| delay(ms(50)));
     ///     assert_eq!(job.name().as_deref(), Some("reader"));
     ///     job.join()
     /// })

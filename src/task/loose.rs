@@ -2,8 +2,8 @@
 //!
 //! The job of a scope function is for its children, for those who cancel it, and for those who look at the tree while its
 //! coroutine waits. Most scopes end without any of them: the body launches nothing, does not wait, and gives its value. The
-//! job of such a scope is *loose*: a block of the thread's own, which no list holds. It takes no lock and
-//! no count. Whatever makes it visible *ties* it first, and from then on it is a job as any other.
+//! job of such a scope is *loose*: a block of the thread's own, which no list holds. It takes no lock and no count. Whatever
+//! makes it visible *ties* it first, and from then on it is a job as any other.
 //!
 //! O is the owner (the coroutine whose frame runs the body), H whoever has the `&Scope`, O or another thread to which the
 //! body has lent it, X a canceller of an ancestor.
@@ -15,7 +15,7 @@
 //! LOOSE -O> tied     O is about to wait, launches, looks at the tree, opens a scope that is not loose; the body has failed
 //! ```
 //!
-//! - **Order.** A job is tied after its loose ancestors, which are all of the same frame's stack: so a tied job is found
+//! - **Order.** A job is tied after its loose ancestors, which all stand on the same stack: so a tied job is found
 //!   from the root. Who ties holds the parent's lock (`job/children.rs`), so it happens once.
 //! - **Cancellation.** X cannot find a loose job. O sees the LOOSE flag where it looks for CANCELLING anyway, and then asks
 //!   the ancestors, up to the first that is tied; it has not suspended, so nobody need wake it. A job that is tied takes over

@@ -2,9 +2,9 @@
 //! the protocols return.
 //!
 //! Each act follows its original step by step: `suspend` and `park` those of `task/wait.rs`, [`cancel`] that of
-//! `task/cancel.rs`, [`finalise`] that of `task/finish.rs`, [`wait_for_children`] that of `scope/frame.rs`, [`wait_for`]
-//! and [`cancel_children`] those of `scope/job.rs`, [`tie`] that of `task/loose.rs`. In place of a stack each coroutine has a thread of the model to itself, with an inbox;
-//! switching out is waiting for the inbox to give the coroutine back.
+//! `task/cancel.rs`, [`finalise`] that of `task/finish.rs`, [`wait_for_children`] that of `scope/frame.rs`,
+//! [`cancel_children`] that of `scope/job.rs`, [`tie`] that of `task/loose.rs`. In place of a stack each coroutine has a thread
+//! of the model to itself, with an inbox; switching out is waiting for the inbox to give the coroutine back.
 
 use std::ptr;
 use std::sync::Arc;
@@ -13,12 +13,10 @@ use std::sync::atomic::AtomicU32 as Count;
 use crate::job::children::{self, Attached, Detached, Ended};
 use crate::job::joiner;
 use crate::job::node::JobNode;
-use crate::job::state::{
-    CANCELLING, COMPLETED, COROUTINE, LOOSE, SCOPE, STARTED, SUCCEEDED, SWEEPS, State,
-};
+use crate::job::state::{CANCELLING, COROUTINE, LOOSE, SCOPE, STARTED, SUCCEEDED, SWEEPS, State};
+use crate::joiners::claim;
 use crate::task::inbox::{Inbox, Linked};
 use crate::task::word::{Generation, Withdrawal, Woken, Word};
-use crate::util::list::Links;
 use crate::util::sync::{AtomicPtr, Ordering, Shared, pause};
 use crate::yard::Kept;
 
@@ -374,14 +372,6 @@ fn outcome(state: State) -> u32 {
     if state.has(CANCELLING) { 0 } else { SUCCEEDED }
 }
 
-/// Under the lock of the job: claims one who waits for it.
-fn claim(links: *const Links, ready: &mut Vec<Kept<Block>>) {
-    let waiter: Kept<Waiter> = Kept::at(links.cast());
-    if waiter.task.word.claim_value(waiter.generation()) {
-        ready.push(waiter.task);
-    }
-}
-
 fn leave_parent(job: Kept<Block>) -> Option<Kept<Block>> {
     let parent = job.job.parent();
     let mut next = None;
@@ -438,74 +428,4 @@ pub fn wait_for_children(scope: Kept<Block>, task: Kept<Block>) -> usize {
             woken += 1;
         }
     }
-}
-
-/// A node in a list of joiners. It stands in the frame of the one who waits.
-#[repr(C)]
-#[derive(Debug)]
-struct Waiter {
-    links: Links,
-    task: Kept<Block>,
-    generation: Shared<Generation>,
-}
-
-impl Waiter {
-    fn generation(&self) -> Generation {
-        // SAFETY: armed before it was linked, and only read since.
-        self.generation.with(|generation| unsafe { *generation })
-    }
-}
-
-/// A wait for a job whose node is linked and whose suspension is published.
-#[derive(Debug)]
-pub struct Joining {
-    task: Kept<Block>,
-    job: Kept<Block>,
-    waiter: Kept<Waiter>,
-    generation: Generation,
-}
-
-impl Joining {
-    /// Begins to wait, cancellably. `None` if the job has completed already.
-    pub fn begin(task: Kept<Block>, job: Kept<Block>) -> Option<Self> {
-        if job.state().has(COMPLETED) {
-            return None;
-        }
-        let generation = task.word.next();
-        let waiter = Kept::new(Waiter {
-            links: Links::new(),
-            task,
-            generation: Shared::new(generation),
-        });
-        // SAFETY: the waiter stands until it was claimed, or was taken out by `park`.
-        let linked = unsafe {
-            joiner::join(&job.job, &waiter.links, || {
-                task.word.publish(generation, true)
-            })
-        };
-        if !linked {
-            waiter.free();
-        }
-        linked.then_some(Self {
-            task,
-            job,
-            waiter,
-            generation,
-        })
-    }
-
-    /// Waits for the claim, and leaves the frame with the node in it.
-    pub fn park(self) -> Parked {
-        let parked = park(self.task, self.generation, true, || {
-            // SAFETY: linked by `begin`.
-            unsafe { joiner::leave(&self.job.job, &self.waiter.links) };
-        });
-        self.waiter.free();
-        parked
-    }
-}
-
-/// Waits until a job has completed. `None` if it had already.
-pub fn wait_for(task: Kept<Block>, job: Kept<Block>) -> Option<Parked> {
-    Joining::begin(task, job).map(Joining::park)
 }

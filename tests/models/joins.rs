@@ -2,9 +2,10 @@
 
 use loom::thread;
 
-use crate::block::{Block, Joining, Slot, cancel, demand_not_sent, end_body, release, wait_for};
+use crate::block::{Block, Slot, cancel, demand_not_sent, end_body, release};
 use crate::check;
 use crate::job::state::COMPLETED;
+use crate::joiners::{Joining, wait_for};
 use crate::task::word::Woken;
 use crate::yard::Kept;
 

@@ -90,6 +90,7 @@ mod specs {
 
 mod block;
 mod chooser;
+mod joiners;
 mod lines;
 mod waits;
 mod yard;
