@@ -8,22 +8,31 @@
 //!
 //! Work that has just been launched is left to the worker that launched it: it is warm there, and what it talks to
 //! probably lives there too. So an idle worker takes it only when it has waited a while (50 us without the owner having
-//! taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker searches at a
-//! time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a wake-up only
-//! when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch has woken
-//! somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at once, and
-//! without a timer.
+//! taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker in eight may
+//! search at a time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a
+//! wake-up only when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch
+//! has woken somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at
+//! once, and without a timer.
 //!
 //! Nobody sleeps while work waits: whoever gives up searching takes itself out of the count of searchers, announces its
 //! sleep, and only then looks at all queues once more; whoever launches pushes first and then reads that count and looks for
 //! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
+//! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
+//! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
+//! launch finds nobody who searches: so short work is paid for with a wake-up again and again. And who hosts many looks for a
+//! lighter worker at each start; where it looks at all of them, each start fetches as many lines that other processors have
+//! just written. It looks at a few, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
+//! Balancing*, 2001).
+//!
 //! [`pool`]: super::pool
 //! [`search`]: super::search
 
 /// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
 const SLACK: u32 = 8;
+/// Among so many it looks for that other one.
+const PROBES: usize = 8;
 
 /// With more coroutines than this a worker starts first what was launched last.
 const MANY: u32 = 32;
@@ -34,6 +43,8 @@ const PATIENCE: u64 = 50_000;
 const LOOKS: u32 = 3;
 /// How much unstarted work a worker may keep for itself.
 const KEEP: usize = 2;
+/// One worker in so many may search, and one in any case.
+const SEARCHING_ONE_IN: usize = 8;
 
 /// How many turns of a worker pass between two looks at the outside.
 pub(crate) const LOOK_EVERY: u32 = 61;
@@ -119,8 +130,8 @@ pub(crate) trait Idler {
 
     fn leave_idle(&self);
 
-    /// Becomes a searcher. False if there are enough.
-    fn enter_search(&self) -> bool;
+    /// Becomes a searcher, unless so many are.
+    fn enter_search(&self, most: u32) -> bool;
 
     /// Is none any more; only then looks at anything else.
     fn leave_search(&self);
@@ -173,13 +184,26 @@ pub(crate) fn lightest(floor: &impl Floor) -> Option<usize> {
 }
 
 /// A worker that hosts so much less than one with the load `mine` that what is about to start there had better start
-/// with it.
-pub(crate) fn lighter(floor: &impl Floor, mine: u32) -> Option<usize> {
+/// with it. In a large pool a few are asked, others in each round.
+pub(crate) fn lighter(
+    floor: &impl Floor,
+    mine: u32,
+    round: impl FnOnce() -> usize,
+) -> Option<usize> {
     if mine <= SLACK {
         return None;
     }
-    let lightest = lightest(floor)?;
-    let theirs = floor.load(lightest)?;
+    let count = floor.seats();
+    // No division where it would not matter: this is done for each start.
+    let first = if count > PROBES {
+        round().wrapping_mul(PROBES) % count
+    } else {
+        0
+    };
+    let seats = first..first + PROBES.min(count);
+    let asked = seats.map(|seat| if seat < count { seat } else { seat - count });
+    let loads = asked.filter_map(|seat| Some((floor.load(seat)?, seat)));
+    let (theirs, lightest) = loads.min_by_key(|&(load, _)| load)?;
     (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
 }
 
@@ -192,13 +216,14 @@ pub(crate) fn search(me: &impl Idler) {
 
 fn search_as_idle(me: &impl Idler) {
     let floor = me.floor();
+    let most = (floor.seats() / SEARCHING_ONE_IN).max(1) as u32;
     while floor.is_restless() || has_work(floor) {
         // What lives here comes before what others have.
         me.poll();
         if me.has_ready() {
             return;
         }
-        if !me.enter_search() {
+        if !me.enter_search(most) {
             break;
         }
         let found = hunt(me);

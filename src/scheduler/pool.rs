@@ -10,6 +10,7 @@
 //! each queue has one end that is cheap for its owner. Now and then the first of each has its turn all the same, so that it
 //! comes to it however many are launched after it.
 
+use std::cell::Cell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -33,8 +34,8 @@ pub(crate) struct Pool {
     pub(super) seats: Vec<Seat>,
     /// How many workers sleep or look for work.
     pub(super) idle: AtomicU32,
-    /// One worker looks for work at a time.
-    pub(super) searching: AtomicBool,
+    /// How many workers look for work.
+    pub(super) searching: AtomicU32,
     /// A launch has woken a worker since a search was last in vain. A guess, on which nothing rests.
     pub(super) restless: AtomicBool,
     /// What lets a pool end that somebody owns; the default one never does.
@@ -58,6 +59,8 @@ pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
     queue: OwnQueue<Fresh>,
+    /// How often it has looked for a worker that hosts less.
+    rounds: Cell<usize>,
 }
 
 static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
@@ -115,7 +118,7 @@ impl Pool {
             injected: Injector::new(),
             seats: queues.iter().map(seat).collect(),
             idle: AtomicU32::new(0),
-            searching: AtomicBool::new(false),
+            searching: AtomicU32::new(0),
             restless: AtomicBool::new(false),
             gate,
             dead: AtomicBool::new(false),
@@ -133,6 +136,8 @@ impl Pool {
                     pool: self,
                     index,
                     queue,
+                    // So that not all ask the same ones at the same time.
+                    rounds: Cell::new(index),
                 })
             };
             let name = format!("{name}-{index}");
@@ -313,7 +318,8 @@ impl Member {
 
     /// A worker that hosts so much less that a coroutine about to start here had better start there.
     pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
-        let seat = policy::lighter(self.pool, load(home))?;
+        let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
+        let seat = policy::lighter(self.pool, load(home), round)?;
         self.pool.home(seat)
     }
 }
@@ -345,7 +351,7 @@ impl Floor for Pool {
 
     fn is_searched(&self) -> bool {
         // ORDERING: seq-cst, after a worker has announced its sleep, so that a searcher who stops sees that sleeper.
-        self.searching.load(Ordering::SeqCst)
+        self.searching.load(Ordering::SeqCst) > 0
     }
 
     fn is_restless(&self) -> bool {

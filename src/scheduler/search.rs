@@ -57,13 +57,18 @@ impl Idler for Idle<'_> {
         self.pool.idle.fetch_sub(1, Ordering::SeqCst);
     }
 
-    fn enter_search(&self) -> bool {
-        !self.pool.searching.swap(true, Ordering::SeqCst)
+    fn enter_search(&self, most: u32) -> bool {
+        let enter = |searching| (searching < most).then_some(searching + 1);
+        let searching = &self.pool.searching;
+        // ORDERING: seq-cst, in one order with `leave_search`. Who does not enter has seen somebody who searches, and who
+        // will look at the queues after that.
+        let entered = searching.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
+        entered.is_ok()
     }
 
     fn leave_search(&self) {
-        self.pool.searching.store(false, Ordering::SeqCst);
-        // ORDERING: the store comes before the next look at the queues; pairs with the fence of `dispatch`, so that either
+        self.pool.searching.fetch_sub(1, Ordering::SeqCst);
+        // ORDERING: that comes before the next look at the queues; pairs with the fence of `dispatch`, so that either
         // this worker sees what was pushed or the pusher sees that nobody searches.
         fence(Ordering::SeqCst);
     }

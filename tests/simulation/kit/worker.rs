@@ -19,6 +19,7 @@ pub struct Worker<'a> {
     thread: &'a SequenceScope<Pause>,
     ready: RefCell<VecDeque<Task>>,
     turn: Cell<u32>,
+    rounds: Cell<usize>,
 }
 
 impl<'a> Worker<'a> {
@@ -29,6 +30,7 @@ impl<'a> Worker<'a> {
             thread,
             ready: RefCell::default(),
             turn: Cell::new(0),
+            rounds: Cell::new(seat),
         }
     }
 
@@ -181,7 +183,9 @@ impl<'a> Worker<'a> {
         let here = self.here();
         let mine = here.hosted.get() + here.handed.get();
         let target = match self.world.rules {
-            Rules::Ours => policy::lighter(self.world, mine),
+            Rules::Ours => policy::lighter(self.world, mine, || {
+                self.rounds.replace(self.rounds.get().wrapping_add(1))
+            }),
             _ => None,
         };
         let Some(target) = target else {
@@ -333,9 +337,12 @@ impl Idler for Worker<'_> {
         self.world.idle.set(self.world.idle.get() - 1);
     }
 
-    fn enter_search(&self) -> bool {
+    fn enter_search(&self, most: u32) -> bool {
         self.settle();
-        self.world.searching.replace(1) == 0
+        let searching = self.world.searching.get();
+        let enters = searching < most;
+        self.world.searching.set(searching + u32::from(enters));
+        enters
     }
 
     fn leave_search(&self) {
