@@ -120,7 +120,7 @@ fn conclude(task: &Task) -> Queue {
 }
 
 /// Under the lock of a job, one of whose joiners this was.
-#[inline]
+#[inline(always)]
 fn claim(task: &Task, links: *const Links, ready: &Queue) {
     let succeeded = !task.state().has(CANCELLING);
     // SAFETY: the completion holds the lock and has just taken the links out of the list.
@@ -168,7 +168,7 @@ struct End {
 
 impl End {
     /// Under the job's lock, when its body and its children have ended: the flag of the outcome.
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, task: &Task, state: State) -> u32 {
         self.succeeded = !state.has(CANCELLING);
         if !self.succeeded && task.own_cause().is_none() {
@@ -186,7 +186,7 @@ impl End {
     }
 
     /// Once the outcome is published: drops what nobody will have, and calls the handlers.
-    #[inline]
+    #[inline(always)]
     fn carry_out(self, task: &Task) {
         if self.context.is_some() {
             // The last owner of a user's elements.
