@@ -1,6 +1,7 @@
 //! Threads of one's own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
@@ -77,7 +78,7 @@ fn a_closed_pool_ends_whatever_was_on_its_way() {
         let name = format!("fixed{round}-");
         let pool = new_fixed_thread_pool_context(3, name.clone()).unwrap();
         let ran = AtomicUsize::new(0);
-        let told = std::sync::Mutex::new(Vec::new());
+        let told = Mutex::new(Vec::new());
         run_blocking(|_| {
             supervisor_scope(|s| {
                 for number in 0..60 {
@@ -118,19 +119,33 @@ fn a_pool_that_is_dropped_is_closed() {
 #[test]
 fn idle_threads_of_a_fixed_pool_take_over_what_waits_behind_a_blocked_one() {
     let pool = new_fixed_thread_pool_context(2, "shared").unwrap();
-    let begun = Instant::now();
+    let pairs = Pairs::default();
     with_context(&pool, |s| {
+        // Launched by a thread of the pool, so all four wait behind one another there. None ends but with another one that
+        // runs at the same time: one that is taken over only after the one before it has ended comes too late.
         for _ in 0..4 {
-            s.launch(|_| std::thread::sleep(ms(100)));
+            s.launch(|_| pairs.wait_for_another());
         }
         Ok(())
     })
     .unwrap();
-    let took = begun.elapsed();
-    assert!(
-        took < ms(390),
-        "two threads need 200 ms for it, one 400: {took:?}"
-    );
+}
+
+/// Threads block here, and go on in pairs.
+#[derive(Default)]
+struct Pairs(Mutex<usize>, Condvar);
+
+impl Pairs {
+    fn wait_for_another(&self) {
+        let mut came = self.0.lock().unwrap();
+        *came += 1;
+        let pair = came.next_multiple_of(2);
+        self.1.notify_all();
+        let patience = Duration::from_secs(20);
+        let alone = |came: &mut usize| *came < pair;
+        let (_came, waited) = self.1.wait_timeout_while(came, patience, alone).unwrap();
+        assert!(!waited.timed_out(), "one thread waits alone");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
@@ -76,6 +77,14 @@ impl StateMachine for Leaves {
     }
 }
 
+/// Whether a thread, named by its folder in `/proc`, waits in the kernel.
+fn is_asleep(thread: &Path) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(thread).join("stat")).unwrap();
+    // The state follows the name, which stands in parentheses and may contain any.
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    rest.trim_start().starts_with('S')
+}
+
 #[test]
 fn a_host_is_told_of_the_end_of_a_machine_whose_last_child_ends_elsewhere() {
     let _watchdog = Watchdog::new();
@@ -86,9 +95,12 @@ fn a_host_is_told_of_the_end_of_a_machine_whose_last_child_ends_elsewhere() {
         let job = builder.launch_machine(machine);
         host.run_until_idle();
         let child = place.lock().unwrap().take().unwrap();
+        let host_thread = std::fs::read_link("/proc/thread-self").unwrap();
         let other = std::thread::spawn(move || {
-            // If the host does not sleep by then, it is not put to the test.
-            std::thread::sleep(ms(20));
+            // A host that does not sleep yet is not put to the test.
+            while !is_asleep(&host_thread) {
+                std::thread::yield_now();
+            }
             child.complete();
         });
         while !job.is_completed() {
