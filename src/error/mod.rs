@@ -150,6 +150,12 @@ impl Error {
         convert::from_box(error.into())
     }
 
+    /// Says whether nothing happens when it is dropped.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.content(), Content::Inline { .. })
+    }
+
     /// Says whether it is a timeout, or an error that has one among its sources.
     ///
     /// What was cancelled because of a timeout is cancelled, and no timeout itself.

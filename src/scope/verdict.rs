@@ -21,7 +21,10 @@ pub(crate) fn end_with_error(job: &Task, error: Error) {
 
 fn judge(job: &Task, error: &Error) {
     if is_own_cancellation(job, error) {
-        cancel::cancel(job, error.clone());
+        // Mostly its job is what was cancelled, and there is nothing left to do.
+        if !job.state().has(CANCELLING) {
+            cancel::cancel(job, error.clone());
+        }
     } else if error.is_cancelled() {
         // A cancellation of somebody else's job, carried out of this body: an ordinary failure here.
         let error = Error::foreign_cancellation(format!("{job:?}"), error.clone());

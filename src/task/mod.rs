@@ -465,7 +465,8 @@ pub(crate) fn free(task: NonNull<Task>) {
     let cause = header.cause.with_mut(|cause| unsafe { (*cause).take() });
     // SAFETY: as above.
     let extras = header.extras.with_mut(|extras| unsafe { (*extras).take() });
-    if cause.is_some() || extras.is_some() {
+    let is_plain = cause.as_ref().is_none_or(Error::is_plain) && extras.is_none();
+    if !is_plain {
         // Errors and handlers are the user's: their destructors may do anything.
         if let Err(panic) = current::closed(move || drop((cause, extras))) {
             report::handler_panicked("the destructor of an error or a handler", panic);
