@@ -135,10 +135,13 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     if !newly {
         return false;
     }
-    let push = |claimed: *const Task| {
-        if !claimed.is_null() {
+    let mut has_handlers = false;
+    let mut push = |claimed: *const Task| {
+        // SAFETY: claimed by us, so alive until handed back.
+        if let Some(task) = unsafe { claimed.as_ref() } {
+            has_handlers |= has_cancel_handler(task);
             // SAFETY: a claimed task is in no queue.
-            unsafe { chain.push(claimed) };
+            unsafe { chain.push(task) };
         }
     };
     let found = |child: &JobNode| {
@@ -154,7 +157,7 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
     };
     if has_children {
         // SAFETY: the caller holds a count on `job`, or runs inside it.
-        unsafe { children::walk(&job.job, found, push, release_last) };
+        unsafe { children::walk(&job.job, found, &mut push, release_last) };
     }
     // Last, as in Kotlin: what the body has launched was there before the wait that ends now.
     push(own);
@@ -163,7 +166,10 @@ fn mark_and_walk(job: &Task, unless: u32, extra: u32, cause: Error) -> bool {
             finish::run_handler(registered.handler, Some(&cause));
         }
     }
-    wake_cancelled(&chain);
+    if has_handlers {
+        run_cancel_handlers(&chain);
+    }
+    waiter::hand_back(&chain);
     for task in unstarted {
         start::complete_unstarted(&task);
     }
@@ -210,18 +216,25 @@ fn release_last(job: *const JobNode) {
     crate::task::free(NonNull::from(Task::of(unsafe { &*job })));
 }
 
-/// Calls the cancellation handlers of those that were claimed, then hands them back.
-fn wake_cancelled(chain: &Queue) {
-    let ready = Queue::new();
+/// Whether somebody wants to know of the cancellation of the suspension that was just claimed.
+fn has_cancel_handler(task: &Task) -> bool {
+    // ORDERING: seq-cst, after the claim: whoever sets a handler sets the bit, then looks at the word.
+    task.value.load(Ordering::SeqCst) & CANCEL_HANDLER != 0
+}
+
+/// Calls the cancellation handlers of those that were claimed.
+#[cold]
+fn run_cancel_handlers(chain: &Queue) {
+    let all = Queue::new();
     // SAFETY: claimed by us, so alive until handed back.
     while let Some(task) = unsafe { chain.pop().as_ref() } {
-        if task.value.load(Ordering::SeqCst) & CANCEL_HANDLER != 0 {
+        if has_cancel_handler(task) {
             run_cancel_handler(task);
         }
         // SAFETY: popped just now.
-        unsafe { ready.push(task) };
+        unsafe { all.push(task) };
     }
-    waiter::hand_back(&ready);
+    chain.take_over(&all);
 }
 
 /// Takes out the handler of one suspension: whoever gets it calls it, or drops it.

@@ -55,6 +55,13 @@ impl Queue {
         self.last.set(task);
     }
 
+    /// Takes what another queue holds. This one is empty.
+    pub(crate) fn take_over(&self, other: &Queue) {
+        debug_assert!(self.is_empty());
+        self.first.set(other.first.replace(ptr::null()));
+        self.last.set(other.last.replace(ptr::null()));
+    }
+
     /// Takes the first task, or gives null.
     #[inline(always)]
     pub(crate) fn pop(&self) -> *const Task {

@@ -2,9 +2,12 @@
 
 use std::cell::Cell;
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use crate::job::joiner::Countdown;
 use crate::task::Task;
+use crate::task::home::Home;
+use crate::task::inbox::Linked;
 use crate::task::queue::Queue;
 use crate::task::start;
 use crate::task::word::Generation;
@@ -122,47 +125,79 @@ pub(crate) unsafe fn queue(task: &Task) {
     }
 }
 
-/// Hands claimed tasks back to their threads, in order; those of one foreign thread go with one exchange.
+/// Hands claimed tasks back to their threads, in order; those of one foreign thread go together.
 pub(crate) fn hand_back(chain: &Queue) {
-    use std::sync::atomic::Ordering;
-
-    use crate::task::inbox::Linked;
-
     let here = crate::task::current::home();
-    loop {
-        let first = chain.pop();
-        // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
-        let Some(task) = (unsafe { first.as_ref() }) else {
-            return;
-        };
+    let mut parcel = Parcel::new();
+    // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
+    while let Some(task) = unsafe { chain.pop().as_ref() } {
         let Some(home) = task.home() else {
+            parcel.send();
             start::wake_stackless(task);
             continue;
         };
-        if here.is_some_and(|here| std::ptr::eq(here, home)) {
-            if task.is_unconfined()
-                && let Some(nest) = home.local.nest.get()
-            {
-                // SAFETY: this thread owns the home, and the task was claimed by us.
-                unsafe { nest(home, task) };
-                continue;
-            }
-            // SAFETY: this thread owns the home, and the task was claimed by us.
-            unsafe { home.push_ready(task) };
-            home.call_host();
+        if !here.is_some_and(|here| std::ptr::eq(here, home)) {
+            parcel.add(home, task);
             continue;
         }
-        let (oldest, mut newest) = (first, first);
-        // SAFETY: as above.
-        while let Some(next) = unsafe { chain.first().as_ref() } {
-            if !next.home().is_some_and(|other| std::ptr::eq(other, home)) {
-                break;
-            }
-            chain.pop();
-            next.link().store(newest.cast_mut(), Ordering::Relaxed);
-            newest = next;
+        if task.is_unconfined()
+            && let Some(nest) = home.local.nest.get()
+        {
+            parcel.send();
+            // SAFETY: this thread owns the home, and the task was claimed by us.
+            unsafe { nest(home, task) };
+            continue;
         }
-        // SAFETY: the chain is linked from newest to oldest, all claimed by us, all of that home.
-        unsafe { home.send_chain(newest, oldest) };
+        // SAFETY: this thread owns the home, and the task was claimed by us.
+        unsafe { home.push_ready(task) };
+        home.call_host();
+    }
+    parcel.send();
+}
+
+/// How many tasks go together at most, so that the other thread need not wait for the last.
+const PARCEL: u32 = 64;
+
+/// Claimed tasks of one foreign thread, linked from newest to oldest: sent with one exchange.
+struct Parcel {
+    home: Option<&'static Home>,
+    newest: *const Task,
+    oldest: *const Task,
+    count: u32,
+}
+
+impl Parcel {
+    fn new() -> Self {
+        Self {
+            home: None,
+            newest: std::ptr::null(),
+            oldest: std::ptr::null(),
+            count: 0,
+        }
+    }
+
+    /// Adds a task that the caller has claimed and taken out of every queue.
+    #[inline]
+    fn add(&mut self, home: &'static Home, task: &Task) {
+        let same = self.home.is_some_and(|other| std::ptr::eq(other, home));
+        if !same || self.count == PARCEL {
+            self.send();
+            self.home = Some(home);
+            self.oldest = task;
+        }
+        task.link().store(self.newest.cast_mut(), Ordering::Relaxed);
+        self.newest = task;
+        self.count += 1;
+    }
+
+    /// Sends what there is.
+    #[inline]
+    fn send(&mut self) {
+        if let Some(home) = self.home.take() {
+            // SAFETY: all were claimed by the one who has added them, and are of that home.
+            unsafe { home.send_chain(self.newest, self.oldest) };
+            self.newest = std::ptr::null();
+            self.count = 0;
+        }
     }
 }
