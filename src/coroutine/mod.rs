@@ -21,6 +21,7 @@ use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::stack::{Stack, StackSize};
+use crate::util::prefetch;
 
 /// The bounds that corosensei is told; the memory itself is owned by the header.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ unsafe impl corosensei::stack::Stack for Bounds {
         self.limit
     }
 }
+
+/// How many lines under its header a coroutine's outermost frames take: as many as most coroutines have.
+const FRAME_LINES: usize = 11;
 
 type Raw = Coroutine<(), (), (), Bounds>;
 
@@ -209,6 +213,13 @@ pub(crate) unsafe fn on_parent_stack<R>(header: NonNull<Header>, call: impl FnOn
     let yielder = unsafe { &*(*header.as_ptr()).yielder.get() };
     let call = OnThisThread(call);
     yielder.on_parent_stack(move || call.call())
+}
+
+/// Asks for the memory that a resumption of this stack is about to touch. It may have ended, or be gone.
+#[inline(always)]
+pub(crate) fn prefetch(header: NonNull<Header>) {
+    let from = header.as_ptr().cast::<u8>().wrapping_sub(FRAME_LINES * 64);
+    prefetch::lines(from, FRAME_LINES + 1);
 }
 
 /// Takes the stack back from a coroutine that has ended.

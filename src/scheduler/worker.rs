@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::context::Dispatcher;
+use crate::coroutine;
 use crate::driver::Driver;
 use crate::driver::clock::deadline_after;
 use crate::scheduler::Fresh;
@@ -109,7 +110,11 @@ impl Worker {
                 std::ptr::null()
             };
             let task = if fresh.is_null() {
-                self.home.local.ready.pop()
+                self.home.pop_ready(|next| {
+                    if let Some(header) = next.stack.get() {
+                        coroutine::prefetch(header);
+                    }
+                })
             } else {
                 fresh
             };

@@ -51,6 +51,8 @@ pub(crate) struct Local {
     /// The task that runs now: a coroutine, or the thread's own.
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
+    /// For so many turns the memory of the next ready task is asked for in advance.
+    cold: Cell<u32>,
     /// Stands for the runtime's own frames on this thread: it is current between two coroutines, and while one is being
     /// completed that may be freed meanwhile (R6).
     pub(crate) loop_task: Cell<*const Task>,
@@ -89,6 +91,8 @@ unsafe impl Send for Home {}
 static FREE: Mutex<Vec<&'static Home>> = Mutex::new(Vec::new());
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const ID_BLOCK: u64 = 1024;
+/// So many tasks that become ready together are many.
+const MANY: u32 = 8;
 
 impl Home {
     /// Takes a home from the pool, or makes one.
@@ -106,6 +110,7 @@ impl Home {
                 local: Local {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
+                    cold: Cell::new(0),
                     loop_task: Cell::new(ptr::null()),
                     thread_task: Cell::new(ptr::null()),
                     pump: Cell::new(None),
@@ -240,10 +245,37 @@ impl Home {
     #[inline]
     pub(crate) fn take_inbox(&self) {
         if !self.inbox.looks_empty() {
-            // SAFETY: what was sent is alive and in no other queue.
-            self.inbox
-                .drain(|task| unsafe { self.local.ready.push(task) });
+            let mut count = 0;
+            self.inbox.drain(|task| {
+                // SAFETY: what was sent is alive and in no other queue.
+                unsafe { self.local.ready.push(task) };
+                count += 1;
+            });
+            self.were_woken(count);
         }
+    }
+
+    /// Owner: so many tasks have become ready together. Many that were woken by one event have slept for a while, and their
+    /// memory is nowhere near.
+    #[inline]
+    pub(crate) fn were_woken(&self, count: u32) {
+        if count >= MANY {
+            let cold = &self.local.cold;
+            cold.set(cold.get().saturating_add(count));
+        }
+    }
+
+    /// Owner: takes the first of the ready tasks, or gives null. If they have slept for a while, memory is asked for that those
+    /// behind it need: for the block of a task, and in the next turn, by `fetch_more`, for the rest.
+    #[inline(always)]
+    pub(crate) fn pop_ready(&self, fetch_more: impl FnOnce(&Task)) -> *const Task {
+        let task = self.local.ready.pop();
+        let cold = self.local.cold.get();
+        if cold > 0 {
+            self.local.cold.set(cold - 1);
+            self.local.ready.prefetch(fetch_more);
+        }
+        task
     }
 
     /// Owner, after it has announced sleep: is there still nothing?

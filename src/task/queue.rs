@@ -6,6 +6,10 @@ use std::sync::atomic::Ordering;
 
 use crate::task::Task;
 use crate::task::inbox::Linked;
+use crate::util::prefetch;
+
+/// How many lines of memory the header of a task covers, which stands anywhere in its first one.
+const BLOCK_LINES: usize = size_of::<Task>().div_ceil(64) + 1;
 
 /// A first-in, first-out queue that one thread uses.
 #[derive(Debug)]
@@ -60,6 +64,21 @@ impl Queue {
         debug_assert!(self.is_empty());
         self.first.set(other.first.replace(ptr::null()));
         self.last.set(other.last.replace(ptr::null()));
+    }
+
+    /// Asks for the memory of those that come next, if there are several: for the block of the second, and by `fetch_more`
+    /// for what else the first needs, whose own block was asked for when it was the second.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, fetch_more: impl FnOnce(&Task)) {
+        // SAFETY: a queued task is alive.
+        let Some(first) = (unsafe { self.first.get().as_ref() }) else {
+            return;
+        };
+        let second: *const Task = first.link().load(Ordering::Relaxed);
+        if !second.is_null() {
+            prefetch::lines(second, BLOCK_LINES);
+            fetch_more(first);
+        }
     }
 
     /// Takes the first task, or gives null.

@@ -127,32 +127,64 @@ pub(crate) unsafe fn queue(task: &Task) {
 
 /// Hands claimed tasks back to their threads, in order; those of one foreign thread go together.
 pub(crate) fn hand_back(chain: &Queue) {
-    let here = crate::task::current::home();
-    let mut parcel = Parcel::new();
     // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
-    while let Some(task) = unsafe { chain.pop().as_ref() } {
-        let Some(home) = task.home() else {
+    let Some(first) = (unsafe { chain.pop().as_ref() }) else {
+        return;
+    };
+    let here = crate::task::current::home();
+    if !chain.is_empty() {
+        hand_back_many(here, first, chain);
+    } else if let Some(home) = give(here, first) {
+        // SAFETY: a task of that home, claimed by us, in no queue.
+        unsafe { home.send_chain(first, first) };
+    }
+}
+
+/// Hands a task back, unless it lives on another thread, whose home it then gives.
+#[inline(always)]
+fn give(here: Option<&'static Home>, task: &Task) -> Option<&'static Home> {
+    let Some(home) = task.home() else {
+        start::wake_stackless(task);
+        return None;
+    };
+    if !here.is_some_and(|here| std::ptr::eq(here, home)) {
+        return Some(home);
+    }
+    if task.is_unconfined()
+        && let Some(nest) = home.local.nest.get()
+    {
+        // SAFETY: this thread owns the home, and the task was claimed by the caller.
+        unsafe { nest(home, task) };
+        return None;
+    }
+    // SAFETY: this thread owns the home, and the task was claimed by the caller.
+    unsafe { home.push_ready(task) };
+    home.call_host();
+    None
+}
+
+#[cold]
+#[inline(never)]
+fn hand_back_many(here: Option<&'static Home>, first: &Task, chain: &Queue) {
+    let mut parcel = Parcel::new();
+    let mut own = 0;
+    let mut next = Some(first);
+    while let Some(task) = next {
+        // Those that are not queued here may run in place, and take long.
+        if task.home().is_none() || task.is_unconfined() {
             parcel.send();
-            start::wake_stackless(task);
-            continue;
-        };
-        if !here.is_some_and(|here| std::ptr::eq(here, home)) {
-            parcel.add(home, task);
-            continue;
         }
-        if task.is_unconfined()
-            && let Some(nest) = home.local.nest.get()
-        {
-            parcel.send();
-            // SAFETY: this thread owns the home, and the task was claimed by us.
-            unsafe { nest(home, task) };
-            continue;
+        match give(here, task) {
+            Some(home) => parcel.add(home, task),
+            None => own += 1,
         }
-        // SAFETY: this thread owns the home, and the task was claimed by us.
-        unsafe { home.push_ready(task) };
-        home.call_host();
+        // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
+        next = unsafe { chain.pop().as_ref() };
     }
     parcel.send();
+    if let Some(here) = here {
+        here.were_woken(own);
+    }
 }
 
 /// How many tasks go together at most, so that the other thread need not wait for the last.

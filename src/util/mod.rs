@@ -4,4 +4,5 @@ pub(crate) mod biased;
 pub(crate) mod fence;
 pub(crate) mod list;
 pub(crate) mod lock;
+pub(crate) mod prefetch;
 pub(crate) mod sync;
