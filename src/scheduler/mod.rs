@@ -19,6 +19,7 @@ pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod nested;
 mod own;
+mod patience;
 mod policy;
 pub(crate) mod pool;
 mod running;

@@ -13,10 +13,11 @@ use std::time::Duration;
 use crate::context::Dispatcher;
 use crate::coroutine;
 use crate::driver::Driver;
-use crate::driver::clock::deadline_after;
+use crate::driver::clock::{self, deadline_after};
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
+use crate::scheduler::patience::Patience;
 use crate::scheduler::policy::{FRESH_EVERY, LOOK_EVERY};
 use crate::scheduler::pool::{self, Member};
 use crate::scheduler::running;
@@ -44,6 +45,7 @@ pub(crate) struct Worker {
     pub(super) home: &'static Home,
     pub(super) stacks: UnsafeCell<StackCache>,
     turn: Cell<u32>,
+    patience: Patience,
     pub(super) chain: Cell<u32>,
     /// The seat in the pool of CPU workers, if this thread is one.
     pub(crate) member: RefCell<Option<Member>>,
@@ -71,6 +73,7 @@ impl Worker {
             home,
             stacks: UnsafeCell::new(StackCache::new()),
             turn: Cell::new(0),
+            patience: Patience::new(),
             chain: Cell::new(0),
             member: RefCell::new(None),
             open: RefCell::new(None),
@@ -289,6 +292,12 @@ impl Worker {
     /// The same, but stays awake if `wanted` says so, which is asked after the sleep was announced: who comes later and looks for
     /// somebody to wake finds this thread.
     pub(crate) fn sleep_unless(&self, limit: Option<u64>, wanted: impl FnOnce() -> bool) {
+        let bed = Driver::of(self.home).bed();
+        // Where there are descriptors, a look at the inbox is not enough.
+        if bed == Bed::Word && self.patience.look(|| !self.home.inbox_looks_empty()) {
+            self.as_loop(|| self.home.take_inbox());
+            return;
+        }
         let again = [self.with_stacks(StackCache::trim), blocks::trim()];
         let limit = match again.into_iter().flatten().min() {
             Some(again) => {
@@ -297,7 +306,6 @@ impl Worker {
             }
             None => limit,
         };
-        let bed = Driver::of(self.home).bed();
         if bed == Bed::Descriptors {
             // Made before the announcement: whoever answers that must find it.
             self.home.event();
@@ -305,9 +313,14 @@ impl Worker {
         self.as_loop(|| {
             self.home.sleep.announce(bed);
             if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
+                let start = clock::now();
                 Driver::of(self.home).sleep(self.home, bed, limit);
+                if self.home.sleep.wake() && bed == Bed::Word {
+                    self.patience.slept_since(start);
+                }
+            } else {
+                self.home.sleep.wake();
             }
-            self.home.sleep.wake();
             self.home.take_inbox();
             Driver::of(self.home).fire_timers();
         });

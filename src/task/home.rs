@@ -278,6 +278,12 @@ impl Home {
         task
     }
 
+    /// Owner: a cheap look that may miss what has just come.
+    #[inline]
+    pub(crate) fn inbox_looks_empty(&self) -> bool {
+        self.inbox.looks_empty()
+    }
+
     /// Owner, after it has announced sleep: is there still nothing?
     pub(crate) fn inbox_is_empty(&self) -> bool {
         self.inbox.is_empty()
