@@ -2,6 +2,7 @@
 //!
 //! - [`thread`] gives a thread its home when it first suspends, and takes it away when it ends.
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
+//! - [`pace`] plans how often the loop looks at what comes from outside.
 //! - [`running`] is how it starts and resumes them on stacks.
 //! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
 //! - [`guest`] has stacks for what runs inside a task and is none.
@@ -19,6 +20,7 @@ pub(crate) mod io;
 pub(crate) mod limit;
 pub(crate) mod nested;
 mod own;
+mod pace;
 mod patience;
 mod policy;
 pub(crate) mod pool;

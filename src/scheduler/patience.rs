@@ -98,9 +98,8 @@ impl Patience {
         }
     }
 
-    /// A sleep from which something has woken the thread is over. It began at `start`.
-    pub(super) fn slept_since(&self, start: u64) {
-        let now = clock::now();
+    /// A sleep from which something has woken the thread is over.
+    pub(super) fn slept(&self, start: u64, now: u64) {
         if self.credit.get() > 0 || now - start >= SHORT_SLEEP || !has_processors() {
             return;
         }

@@ -201,7 +201,7 @@ impl Worker {
     #[inline]
     fn next_on(&self, header: NonNull<Header>) -> Option<&Task> {
         let chain = self.chain.get() + 1;
-        if chain >= LONGEST_CHAIN {
+        if chain >= LONGEST_CHAIN || self.pace.is_look_next() {
             return None;
         }
         self.chain.set(chain);
@@ -223,6 +223,8 @@ impl Worker {
         self.home.local.ready.pop();
         self.leave_gate(next);
         self.uncount_local(next);
+        // It is a turn as others are.
+        self.pace.take_turn();
         Some(next)
     }
 }

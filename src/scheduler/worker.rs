@@ -1,9 +1,9 @@
 //! What every thread that hosts coroutines does.
 //!
-//! The loop takes the first of the ready tasks and resumes it on its stack, or starts it on one. Every 61 turns it looks
-//! at the inbox, the timers and the reactor even if it never runs dry, and takes in what has not started. When there is
-//! nothing to do, it sleeps in one place, with the next timer as the deadline: the reactor, or the sleep word if no
-//! descriptor is registered there.
+//! The loop takes the first of the ready tasks and resumes it on its stack, or starts it on one. Every 61 turns, and more
+//! often if they are long, it looks at the inbox, the timers and the reactor even if it never runs dry, and takes in what
+//! has not started. When there is nothing to do, it sleeps in one place, with the next timer as the deadline: the reactor,
+//! or the sleep word if no descriptor is registered there.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::driver::clock::{self, deadline_after};
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
+use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
-use crate::scheduler::policy::{FRESH_EVERY, LOOK_EVERY};
 use crate::scheduler::pool::{self, Member};
 use crate::scheduler::running;
 use crate::stack::StackCache;
@@ -44,7 +44,7 @@ pub(crate) const SLOT: u32 = 1 << 12;
 pub(crate) struct Worker {
     pub(super) home: &'static Home,
     pub(super) stacks: UnsafeCell<StackCache>,
-    turn: Cell<u32>,
+    pub(super) pace: Pace,
     patience: Patience,
     pub(super) chain: Cell<u32>,
     /// The seat in the pool of CPU workers, if this thread is one.
@@ -72,7 +72,7 @@ impl Worker {
         Self {
             home,
             stacks: UnsafeCell::new(StackCache::new()),
-            turn: Cell::new(0),
+            pace: Pace::new(),
             patience: Patience::new(),
             chain: Cell::new(0),
             member: RefCell::new(None),
@@ -101,13 +101,11 @@ impl Worker {
         let resumed = local.current.replace(local.loop_task.get());
         let turning = local.turning.replace(true);
         loop {
-            let turn = self.turn.get().wrapping_add(1);
-            self.turn.set(turn);
-            if turn.is_multiple_of(LOOK_EVERY) {
-                self.look_outside();
+            if self.pace.take_turn() {
+                self.look();
             }
             // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
-            let fresh = if turn.is_multiple_of(FRESH_EVERY) {
+            let fresh = if self.pace.prefers_fresh() {
                 self.fresh_here()
             } else {
                 std::ptr::null()
@@ -199,6 +197,10 @@ impl Worker {
             return std::ptr::null();
         }
         let fresh = self.member.borrow().as_ref().and_then(Member::next);
+        if fresh.is_none() && self.pace.is_starting() {
+            // The while that was meant for it ends here.
+            self.while_idle(|| ());
+        }
         fresh.map_or(std::ptr::null(), |fresh| self.placed(fresh))
     }
 
@@ -227,6 +229,28 @@ impl Worker {
             }
             None => task,
         }
+    }
+
+    /// Looks outside, and plans the next look.
+    #[cold]
+    #[inline(never)]
+    fn look(&self) {
+        let clock = &Driver::of(self.home).clock;
+        if clock.is_virtual() {
+            // How long anything takes is not to change the order.
+            self.pace.look_untimed();
+        } else {
+            self.pace.look(clock.now(), self.has_seat());
+        }
+        self.look_outside();
+    }
+
+    /// Does what is no turn of anybody's, and takes time that says nothing about turns.
+    fn while_idle<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.pace.pause(clock::now());
+        let result = work();
+        self.pace.resume(clock::now());
+        result
     }
 
     /// What has come from outside since the last look.
@@ -271,7 +295,7 @@ impl Worker {
             if driver.is_in_demand() {
                 // More is about to come, and to sleep for each message takes longer than to serve it. Those who send may
                 // need this processor to do so; what they have sent meanwhile is taken in together.
-                std::thread::yield_now();
+                self.while_idle(std::thread::yield_now);
                 driver.poll_reactor();
                 if !self.home.local.ready.is_empty() {
                     return;
@@ -314,9 +338,12 @@ impl Worker {
             self.home.sleep.announce(bed);
             if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
                 let start = clock::now();
+                self.pace.pause(start);
                 Driver::of(self.home).sleep(self.home, bed, limit);
+                let end = clock::now();
+                self.pace.resume(end);
                 if self.home.sleep.wake() && bed == Bed::Word {
-                    self.patience.slept_since(start);
+                    self.patience.slept(start, end);
                 }
             } else {
                 self.home.sleep.wake();

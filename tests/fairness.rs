@@ -1,0 +1,255 @@
+//! Who has its turn when others work for long: nobody waits behind more than a few slices of those who yield, and no worker
+//! leaves all of a long load to another.
+//!
+//! The claims are of order, so that they hold on a machine that is busy with other things: a slice lasts a millisecond at
+//! least, and it is slices that are counted.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use switchback::new_fixed_thread_pool_context;
+use switchback::prelude::*;
+
+/// A slice of what computes for long.
+const SLICE: Duration = Duration::from_millis(1);
+/// How many slices may begin and end between a wake-up and what it wakes: the one in whose midst it comes is not counted,
+/// and the look that finds it may come after the next.
+const FEW: usize = 3;
+/// How many slices a worker may take until it knows what it is up against.
+const LEARNING: usize = 20;
+
+fn spin_until(done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain");
+        std::hint::spin_loop();
+    }
+}
+
+/// Computes in slices, and yields after each. Notes when each has begun.
+#[derive(Debug, Default)]
+struct Hog {
+    begun: Mutex<Vec<(Instant, ThreadId)>>,
+    over: AtomicBool,
+}
+
+impl Hog {
+    fn work(&self) -> Result<()> {
+        while !self.over.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            self.note(start);
+            spin_until(|| start.elapsed() >= SLICE);
+            yield_()?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, start: Instant) {
+        let begun = (start, thread::current().id());
+        self.begun.lock().unwrap().push(begun);
+    }
+
+    fn slices(&self) -> usize {
+        self.begun.lock().unwrap().len()
+    }
+
+    /// How many slices have begun in the thread of what came, after it was due.
+    fn slices_before(&self, waking: &Waking) -> usize {
+        let begun = self.begun.lock().unwrap();
+        let passed = begun.iter().filter(|(begun, thread)| {
+            (waking.due..waking.came).contains(begun) && *thread == waking.thread
+        });
+        passed.count()
+    }
+}
+
+/// When something was due, and when and where it came.
+#[derive(Debug)]
+struct Waking {
+    due: Instant,
+    came: Instant,
+    thread: ThreadId,
+}
+
+impl Waking {
+    fn now(due: Instant) -> Self {
+        let (came, thread) = (Instant::now(), thread::current().id());
+        Self { due, came, thread }
+    }
+}
+
+type Wakings = Mutex<Vec<Waking>>;
+
+fn assert_prompt(hog: &Hog, wakings: Wakings, what: &str) {
+    let wakings = wakings.into_inner().unwrap();
+    assert!(!wakings.is_empty(), "no {what}");
+    let passed: Vec<usize> = wakings
+        .iter()
+        .map(|waking| hog.slices_before(waking))
+        .collect();
+    assert!(
+        passed.iter().all(|passed| *passed <= FEW),
+        "{what}: {passed:?}"
+    );
+}
+
+/// Has a hog on each worker and others beside them, to which a plain thread sends messages and launches.
+fn beside_hogs(dispatcher: &Dispatcher, workers: usize) {
+    const OTHERS: usize = 20;
+    const TIMES: usize = 3;
+    let hog = Hog::default();
+    let [timers, messages, launches] = [const { Wakings::new(Vec::new()) }; 3];
+    coroutine_scope(|s| {
+        let on = || s.builder().dispatcher(dispatcher.clone());
+        let met = Arc::new(AtomicUsize::new(0));
+        for _ in 0..workers {
+            let (met, hog) = (met.clone(), &hog);
+            on().launch(move |_| {
+                // None of them suspends before all are there, so each has a worker of its own.
+                met.fetch_add(1, Ordering::SeqCst);
+                spin_until(|| met.load(Ordering::SeqCst) == workers);
+                hog.work()
+            });
+        }
+        spin_until(|| hog.slices() >= LEARNING * workers);
+        let mut senders = Vec::new();
+        let mut all = Vec::new();
+        for number in 0..OTHERS {
+            let (hog, timers, messages) = (&hog, &timers, &messages);
+            all.push(on().launch(move |_| {
+                for time in 0..TIMES {
+                    let due = Instant::now() + ms(2 + (number * 3 + time) as u64 % 7);
+                    delay(due.saturating_duration_since(Instant::now()))?;
+                    timers.lock().unwrap().push(Waking::now(due));
+                }
+                assert!(hog.slices() > LEARNING);
+                Ok(())
+            }));
+            let (sender, receiver) = channel::<Instant>(Capacity::unlimited());
+            senders.push(sender);
+            all.push(on().launch(move |_| {
+                for sent in &receiver {
+                    messages.lock().unwrap().push(Waking::now(sent?));
+                }
+                Ok(())
+            }));
+        }
+        for _ in 0..TIMES {
+            for sender in &senders {
+                sender.send(Instant::now()).unwrap();
+                thread::sleep(Duration::from_micros(300));
+            }
+            let (launched, launches) = (Instant::now(), &launches);
+            all.push(on().launch(move |_| {
+                launches.lock().unwrap().push(Waking::now(launched));
+            }));
+        }
+        drop(senders);
+        join_all(&all)?;
+        hog.over.store(true, Ordering::Relaxed);
+        Ok(())
+    })
+    .unwrap();
+    assert_prompt(&hog, timers, "timers");
+    assert_prompt(&hog, messages, "messages");
+    assert_prompt(&hog, launches, "launches");
+}
+
+#[test]
+fn beside_hogs_that_yield_all_others_have_their_turn_on_the_workers_of_a_pool() {
+    let pool = new_fixed_thread_pool_context(2, "hogged").unwrap();
+    beside_hogs(&pool, 2);
+}
+
+#[test]
+fn beside_hogs_that_yield_all_others_have_their_turn_on_a_thread_of_its_own() {
+    let thread = switchback::new_single_thread_context("hogged").unwrap();
+    beside_hogs(&thread, 1);
+}
+
+#[test]
+fn timers_have_their_turn_while_what_was_launched_works_for_long() {
+    let pool = new_fixed_thread_pool_context(2, "backlog").unwrap();
+    let work = Hog::default();
+    let wakings = Wakings::default();
+    with_context(pool.clone(), |_| {
+        coroutine_scope(|s| {
+            let timer = s.launch(|_| {
+                for _ in 0..20 {
+                    let due = Instant::now() + ms(2);
+                    delay(ms(2))?;
+                    wakings.lock().unwrap().push(Waking::now(due));
+                }
+                Ok(())
+            });
+            // None of these suspends, and all of them wait at once.
+            for _ in 0..400 {
+                let work = &work;
+                s.launch(move |_| {
+                    let start = Instant::now();
+                    work.note(start);
+                    spin_until(|| start.elapsed() >= SLICE);
+                });
+            }
+            timer.join()
+        })
+    })
+    .unwrap();
+    let passed: Vec<usize> = wakings
+        .into_inner()
+        .unwrap()
+        .iter()
+        .map(|waking| work.slices_before(waking))
+        .collect();
+    // At first the worker does not know yet how long they work.
+    let late = passed.iter().filter(|passed| **passed > FEW).count();
+    assert!(late <= 3, "{passed:?}");
+    assert!(
+        passed.iter().all(|passed| *passed <= LEARNING),
+        "{passed:?}"
+    );
+}
+
+#[test]
+fn of_a_skewed_load_each_worker_has_its_part() {
+    const WORKERS: usize = 2;
+    const BURST: usize = 500;
+    const SKEW: usize = 100;
+    let pool = new_fixed_thread_pool_context(WORKERS, "skewed").unwrap();
+    for burst in 0..5 {
+        let sum = AtomicUsize::new(0);
+        let long: Mutex<HashMap<ThreadId, usize>> = Mutex::default();
+        let met = AtomicUsize::new(0);
+        let met = &met;
+        with_context(pool.clone(), |_| {
+            coroutine_scope(|s| {
+                for index in 0..BURST {
+                    let (sum, long) = (&sum, &long);
+                    s.launch(move |_| {
+                        if index % SKEW == SKEW / 2 {
+                            *long
+                                .lock()
+                                .unwrap()
+                                .entry(thread::current().id())
+                                .or_default() += 1;
+                            // The first long one does not end before there is another: what waits behind it, the second
+                            // long one included, is taken over.
+                            met.fetch_add(1, Ordering::SeqCst);
+                            spin_until(|| met.load(Ordering::SeqCst) > 1);
+                        }
+                        sum.fetch_add(index, Ordering::Relaxed);
+                    });
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+        assert_eq!(sum.into_inner(), BURST * (BURST - 1) / 2, "burst {burst}");
+        let long = long.into_inner().unwrap();
+        assert_eq!(long.len(), WORKERS, "{long:?}");
+        assert_eq!(long.values().sum::<usize>(), BURST / SKEW);
+    }
+}
