@@ -4,6 +4,8 @@
 mod cancelling;
 #[path = "net/child.rs"]
 mod child;
+#[path = "net/spread.rs"]
+mod spread;
 #[path = "net/threads.rs"]
 mod threads;
 #[path = "net/volume.rs"]

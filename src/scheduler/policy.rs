@@ -29,7 +29,7 @@
 //! [`pool`]: super::pool
 //! [`search`]: super::search
 
-/// A worker hands a coroutine over when it hosts this many more than another, and a quarter.
+/// A worker hands a coroutine over when it hosts this many more than another, and an eighth.
 const SLACK: u32 = 8;
 /// Among so many it looks for that other one.
 const PROBES: usize = 8;
@@ -204,7 +204,7 @@ pub(crate) fn lighter(
     let asked = seats.map(|seat| if seat < count { seat } else { seat - count });
     let loads = asked.filter_map(|seat| Some((floor.load(seat)?, seat)));
     let (theirs, lightest) = loads.min_by_key(|&(load, _)| load)?;
-    (mine > theirs + theirs / 4 + SLACK).then_some(lightest)
+    (mine > theirs + theirs / 8 + SLACK).then_some(lightest)
 }
 
 /// Searches for work, or sleeps until there is some.
