@@ -23,7 +23,7 @@ use crate::scheduler::gate::Gate;
 use crate::scheduler::own::{OwnQueue, Stealers, retry};
 use crate::scheduler::policy::{self, Floor, Queues};
 use crate::scheduler::worker::{HANDED, Worker};
-use crate::scheduler::{Fresh, thread};
+use crate::scheduler::{Fresh, search, thread};
 use crate::task::home::Home;
 use crate::task::{Task, current, start};
 
@@ -173,6 +173,7 @@ impl Pool {
     /// What a worker thread does.
     fn work(&'static self, member: Member) {
         let _alternate = crate::stack::overflow::AltStack::install();
+        search::sleep_exactly();
         let here = thread::here();
         let home = here.home();
         let _ = self.seats[member.index].home.set(home);
