@@ -41,6 +41,8 @@ enum Place {
     InLine,
     /// A permit was handed over.
     Called,
+    /// It was woken, and the lock is free until it comes, unless somebody goes ahead.
+    Summoned,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +52,7 @@ pub struct Turns {
     is_lock: bool,
     wrong: Wrong,
     holder: Option<usize>,
+    summoned: Option<usize>,
     line: VecDeque<usize>,
     places: Vec<Place>,
 }
@@ -62,6 +65,7 @@ impl Turns {
             is_lock: false,
             wrong: Wrong::Nothing,
             holder: None,
+            summoned: None,
             line: VecDeque::new(),
             places: vec![Place::Outside; users],
         }
@@ -79,46 +83,76 @@ impl Turns {
         Self { wrong, ..self }
     }
 
-    fn take(&mut self, by: usize) -> bool {
-        let has_one = self.free > 0;
-        if has_one {
-            self.free -= 1;
-            self.holder = Some(by);
-        }
-        has_one
+    fn take(mut self, by: usize) -> Self {
+        self.free -= 1;
+        self.holder = Some(by);
+        self
     }
 
-    fn give_back(&mut self) {
+    fn hand_over(mut self, to: usize) -> Self {
+        self.summoned = None;
+        self.holder = Some(to);
+        self.places[to] = Place::Called;
+        self
+    }
+
+    fn set_free(mut self) -> Self {
+        self.free += 1;
+        self.holder = None;
+        self
+    }
+
+    /// What may be after a permit was given back. A lock that goes to another thread may be free until its waiter has come.
+    fn give_back(mut self) -> Vec<Self> {
+        if let Some(first) = self.summoned {
+            return vec![self.clone().hand_over(first), self.set_free()];
+        }
         let next = match self.wrong {
             Wrong::LineReversed => self.line.pop_back(),
             _ => self.line.pop_front(),
         };
-        self.holder = next;
-        match next {
-            Some(next) => self.places[next] = Place::Called,
-            None => self.free += 1,
+        let Some(next) = next else {
+            return vec![self.set_free()];
+        };
+        let mut after = vec![self.clone().hand_over(next)];
+        if self.is_lock {
+            self.summoned = Some(next);
+            self.places[next] = Place::Summoned;
+            after.push(self.set_free());
         }
+        after
     }
 
-    /// The request: `None` puts it in line.
-    fn request(&mut self, by: usize, operation: &Operation) -> Option<Outcome> {
+    /// What may become of a request: `None` puts it in line.
+    fn request(self, by: usize, operation: &Operation) -> Vec<(Self, Option<Outcome>)> {
+        let mut after = Vec::new();
         match operation {
-            Operation::Take if self.take(by) => Some(Outcome::Taken),
-            Operation::Take if self.is_lock && self.holder == Some(by) => {
-                Some(Outcome::HeldByOneself)
+            Operation::Take | Operation::TryTake => {
+                if self.free > 0 {
+                    after.push((self.clone().take(by), Some(Outcome::Taken)));
+                }
+                // Whoever is summoned is passed by some and not by others.
+                if self.free == 0 || self.summoned.is_some() {
+                    let refusal = match operation {
+                        Operation::TryTake => Some(Outcome::Busy),
+                        _ if self.is_lock && self.holder == Some(by) => {
+                            Some(Outcome::HeldByOneself)
+                        }
+                        _ => None,
+                    };
+                    after.push((self, refusal));
+                }
             }
-            Operation::Take => {
-                self.line.push_back(by);
-                None
-            }
-            Operation::TryTake if self.take(by) => Some(Outcome::Taken),
-            Operation::TryTake => Some(Outcome::Busy),
             Operation::GiveBack => {
-                self.give_back();
-                Some(Outcome::GivenBack)
+                let given_back = |state| (state, Some(Outcome::GivenBack));
+                after.extend(self.give_back().into_iter().map(given_back));
             }
-            Operation::Look => Some(Outcome::Free(self.free)),
+            Operation::Look => {
+                let free = self.free;
+                after.push((self, Some(Outcome::Free(free))));
+            }
         }
+        after
     }
 }
 
@@ -142,27 +176,49 @@ impl Spec for Turns {
         is_cancelled: bool,
     ) -> Vec<(Self, bool)> {
         let mut after = self.clone();
-        match std::mem::replace(&mut after.places[by], Place::Outside) {
-            Place::Outside => match after.request(by, operation) {
-                Some(answer) if answer == *outcome => vec![(after, true)],
-                Some(_) => Vec::new(),
-                None => {
-                    after.places[by] = Place::InLine;
-                    vec![(after, false)]
-                }
-            },
-            Place::InLine if is_cancelled && *outcome == Outcome::Cancelled => {
+        let place = std::mem::replace(&mut after.places[by], Place::Outside);
+        let is_refused = *outcome == Outcome::Cancelled;
+        match place {
+            Place::Outside => {
+                let requested = after.request(by, operation).into_iter();
+                let possible = requested.filter_map(|(mut state, answer)| match answer {
+                    Some(answer) => (answer == *outcome).then_some((state, true)),
+                    None => {
+                        state.line.push_back(by);
+                        state.places[by] = Place::InLine;
+                        Some((state, false))
+                    }
+                });
+                possible.collect()
+            }
+            Place::InLine if is_cancelled && is_refused => {
                 after.line.retain(|waits| *waits != by);
                 vec![(after, true)]
             }
             Place::InLine => Vec::new(),
+            // It comes in order to leave: a lock that is free goes on to the next.
+            Place::Summoned if is_cancelled => {
+                after.summoned = None;
+                let left = match after.free {
+                    0 => vec![after],
+                    _ => after.take(by).give_back(),
+                };
+                let left = left.into_iter().map(|state| (state, true));
+                left.filter(|_| is_refused).collect()
+            }
+            Place::Summoned if after.free > 0 && *outcome == Outcome::Taken => {
+                after.summoned = None;
+                vec![(after.take(by), true)]
+            }
+            Place::Summoned => Vec::new(),
             // Cancellation wins until the moment of resumption: what was handed over goes on.
             Place::Called if is_cancelled => {
-                if self.wrong != Wrong::CancelLosesPermit {
-                    after.give_back();
-                }
-                let is_right = *outcome == Outcome::Cancelled;
-                is_right.then_some((after, true)).into_iter().collect()
+                let left = match self.wrong {
+                    Wrong::CancelLosesPermit => vec![after],
+                    _ => after.give_back(),
+                };
+                let left = left.into_iter().map(|state| (state, true));
+                left.filter(|_| is_refused).collect()
             }
             Place::Called => {
                 let is_right = *outcome == Outcome::Taken;
