@@ -131,12 +131,15 @@ impl EventLoop {
         self.home.set_host(true, Some(Arc::new(wake)));
     }
 
+    /// What drives the loop. The host may do so in a scope: what runs now sees its job, and the loop has its timer.
     #[track_caller]
     fn worker(&self) -> &'static Worker {
+        let here = thread::here();
         assert!(
-            !is_nested(&thread::here()),
+            !is_nested(&here),
             "an EventLoop is driven by its host, not by a coroutine, a handler or the block of a suspension"
         );
+        here.tie();
         Worker::of(self.home)
     }
 
@@ -206,6 +209,7 @@ impl EventLoop {
     /// Never suspends.
     #[must_use]
     pub fn time_to_next(&self) -> Option<Duration> {
+        thread::here().tie();
         Driver::of(self.home).time_to_next()
     }
 }
@@ -220,10 +224,12 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         main_loop::uninstall(&self.open.dispatcher);
         self.home.set_host(false, None);
-        if std::thread::panicking() || is_nested(&thread::here()) {
+        let here = thread::here();
+        if std::thread::panicking() || is_nested(&here) {
             // R5: nothing is run now. If something lives here, the end of the thread is guarded.
             end_loop_if_idle(self.home, &self.open);
         } else {
+            here.tie();
             end_loop(self.home, &self.open);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use switchback::prelude::*;
-use switchback::{EventLoop, event_loop};
+use switchback::{EventLoop, event_loop, is_active};
 
 use crate::Log;
 
@@ -209,6 +209,44 @@ fn a_host_may_park_in_a_join() {
         let job = scope.launch(|_| delay(ms(3)));
         job.join().unwrap();
         assert!(job.is_completed());
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_host_that_waits_for_its_loop_in_a_limit_is_woken_by_it() {
+    for asks in [false, true] {
+        let host = EventLoop::new().unwrap();
+        let late = coroutine_scope(|_| {
+            with_timeout(ms(5), |_| {
+                if asks {
+                    assert!(host.time_to_next().is_some());
+                }
+                host.wait(Some(Duration::from_secs(30)));
+                assert!(!is_active(), "only the loop's own limit woke it");
+                Ok(())
+            })
+        });
+        assert!(late.unwrap_err().is_timeout());
+    }
+}
+
+#[test]
+fn what_a_host_drives_in_a_scope_finds_that_scope() {
+    event_loop(|host| {
+        let scope = CoroutineScope::new(host.dispatcher());
+        coroutine_scope(|outer| {
+            let (job, found) = (outer.job(), Arc::new(AtomicUsize::new(0)));
+            let counted = found.clone();
+            scope.launch(move |_| counted.store(job.children().len(), Ordering::Relaxed));
+            coroutine_scope(|_| {
+                host.run_until_idle();
+                Ok(())
+            })?;
+            assert_eq!(found.load(Ordering::Relaxed), 1);
+            Ok(())
+        })
+        .unwrap();
     })
     .unwrap();
 }
