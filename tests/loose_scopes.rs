@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
 use switchback::testing::run_test;
-use switchback::{current_job, ensure_active, is_active};
+use switchback::{current_job, ensure_active, is_active, suspend_coroutine};
 
 /// Runs the body as a coroutine of a loop, whose job may be cancelled without anything else being touched.
 fn in_a_coroutine<T: Send + 'static>(body: impl FnOnce(&Job) -> Result<T> + Send) -> Result<T> {
@@ -401,6 +402,39 @@ fn the_children_of_a_job_are_in_the_order_in_which_they_came_though_one_was_not_
             let own = current_job().expect("we are in a scope");
             assert_eq!(s.job().children(), [own, later]);
             Ok(())
+        })
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_runs_in_place_finds_the_scope_in_which_it_was_resumed_and_comes_after_it() {
+    in_a_coroutine(|_| {
+        let slot = Mutex::new(None);
+        coroutine_scope(|s| {
+            let (around, slot) = (s.job(), &slot);
+            s.builder()
+                .dispatcher(Dispatchers::unconfined())
+                .launch(move |_| {
+                    suspend_coroutine(|continuation| {
+                        *slot.lock().unwrap() = Some(continuation);
+                    })?;
+                    let before = around.children();
+                    let later = s.launch(|_| yield_());
+                    let after = around.children();
+                    assert_eq!(before.len(), 2);
+                    assert_eq!(after[..2], before);
+                    assert_eq!(after[2], later);
+                    Ok(())
+                });
+            while slot.lock().unwrap().is_none() {
+                yield_()?;
+            }
+            coroutine_scope(|_| {
+                let continuation = slot.lock().unwrap().take();
+                continuation.expect("it waits").resume(());
+                Ok(())
+            })
         })
     })
     .unwrap();

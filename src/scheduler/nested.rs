@@ -15,7 +15,7 @@ use crate::scheduler::running::is_limited;
 use crate::scheduler::thread;
 use crate::scheduler::worker::Worker;
 use crate::task::home::Home;
-use crate::task::{Task, current, start};
+use crate::task::{Task, current, loose, start};
 
 /// No other coroutine runs on the stack after one that has run in place.
 const ALONE: u32 = u32::MAX / 2;
@@ -35,8 +35,9 @@ impl Worker {
         unsafe { current.as_ref() }.is_some_and(|task| task.word.is_running())
     }
 
-    /// Runs `run`, and then has the caller's task run on.
+    /// Runs `run`, and then has the caller's task run on, whose scopes may be looked at meanwhile.
     fn around(&self, run: impl FnOnce()) {
+        loose::tie_running();
         let local = &self.home().local;
         let resumed = local.current.get();
         run();
