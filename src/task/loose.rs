@@ -12,7 +12,8 @@
 //! free  -O> LOOSE    opened: the block has its parent, its number and its context, and is O's innermost job
 //! LOOSE -O> free     closed: the body has given a value, nobody has tied the job, nothing above it is cancelled
 //! LOOSE -H> tied     H launches, cancels, asks for the job or its state
-//! LOOSE -O> tied     O is about to wait, launches, looks at the tree, opens a scope that is not loose; the body has failed
+//! LOOSE -O> tied     O is about to wait, launches, looks at the tree, opens a scope that is not loose, has others run in
+//!                    place or by its event loop, changes the clock; the body has failed
 //! ```
 //!
 //! - **Order.** A job is tied after its loose ancestors, which all stand on the same stack: so a tied job is found
@@ -43,7 +44,7 @@ use crate::task::word::Phase;
 use crate::task::{Birth, Task, blocks, cancel, current};
 
 /// Bit of `Task::flags` of a scope's job: its owner has not tied it, whoever else has.
-const UNTIED: u32 = 1 << 14;
+const UNTIED: u32 = 1 << 15;
 
 /// What the frame of a scope wants to be told when its coroutine is about to wait for the first time: the first field of what
 /// stands in that frame.
