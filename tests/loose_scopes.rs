@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
 use switchback::testing::run_test;
+use switchback::time::interval;
 use switchback::{current_job, ensure_active, is_active, suspend_coroutine};
 
 /// Runs the body as a coroutine of a loop, whose job may be cancelled without anything else being touched.
@@ -438,4 +439,28 @@ fn what_runs_in_place_finds_the_scope_in_which_it_was_resumed_and_comes_after_it
         })
     })
     .unwrap();
+}
+
+#[test]
+fn a_limit_is_over_before_a_wait_of_the_same_length_in_it() {
+    let waited = AtomicUsize::new(0);
+    run_blocking(|s| {
+        for after in 0..400 {
+            let waited = &waited;
+            s.launch(move |_| {
+                let limit = ms(450);
+                delay(after * Duration::from_micros(137))?;
+                let late = match after % 3 {
+                    0 => with_timeout(limit, |_| delay(limit)),
+                    1 => with_timeout(limit, |_| select(|s| s.on_timeout(limit, || Ok(())))),
+                    _ => with_timeout(limit, |_| interval(limit).first_after(limit).tick()),
+                };
+                waited.fetch_add(usize::from(late.is_ok()), Ordering::Relaxed);
+                Ok(())
+            });
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(waited.load(Ordering::Relaxed), 0);
 }

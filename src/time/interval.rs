@@ -192,6 +192,10 @@ impl Interval {
 
     /// When the next tick is due, if that is not now.
     fn due_later(&mut self, here: &Here) -> Option<u64> {
+        if self.next.is_none() {
+            // As in `delay`.
+            here.tie();
+        }
         let now = Self::now(here);
         let due = *self
             .next

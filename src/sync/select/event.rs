@@ -225,10 +225,13 @@ impl<R, F: FnOnce() -> Result<R>> Clause<R> for Timeout<F> {
         if self.time.is_zero() {
             return Ok(true);
         }
-        let now = Driver::of(here.home()).clock.now();
+        let now = || Driver::of(here.home()).clock.now();
         Ok(match self.deadline.get() {
-            Some(deadline) => now >= deadline,
+            Some(deadline) => now() >= deadline,
             None => {
+                // As in `delay`.
+                here.tie();
+                let now = now();
                 self.deadline.set(Some(deadline_after(now, self.time)));
                 false
             }
