@@ -63,7 +63,7 @@ const fn row(title: &'static str, unit: &'static str, kind: Kind, figure: usize)
 const ROWS: [Row; 7] = [
     row("launch and finish", "ns", Kind::Finish, 0),
     row("start and park", "ns", Kind::Park, 0),
-    row("the same, for the first time", "ns", Kind::Park, 2),
+    row("start and park, for the first time", "ns", Kind::Park, 2),
     row("wake and finish", "ns", Kind::Park, 1),
     row("memory of a parked one", "B", Kind::Park, 3),
     row("cancel", "ns", Kind::Cancel, 0),

@@ -207,7 +207,8 @@ pub fn svg(things: &str, panels: &[Panel], peers: [&str; 2]) -> String {
 }
 
 fn draw(svg: &mut String, things: &str, panels: &[Panel], peers: [&str; 2]) -> std::fmt::Result {
-    let width = WIDTH * COLUMNS as f64;
+    // With room for the last number of the last axis.
+    let width = WIDTH * COLUMNS as f64 + 24.0;
     let height = HEAD + HEIGHT * panels.len().div_ceil(COLUMNS) as f64;
     writeln!(
         svg,
