@@ -84,7 +84,8 @@ pub(crate) trait Floor {
     /// Whether a worker sleeps and has not been told to wake.
     fn is_asleep(&self, seat: usize) -> bool;
 
-    fn wake(&self, seat: usize);
+    /// Wakes a worker that sleeps. False if it has woken meanwhile, or somebody else wakes it.
+    fn wake(&self, seat: usize) -> bool;
 }
 
 /// What one worker has of its pool.
@@ -172,9 +173,12 @@ pub(crate) fn launched(floor: &impl Floor) {
 /// Wakes one worker that sleeps.
 fn wake_one(floor: &impl Floor) {
     floor.set_restless(true);
-    if let Some(seat) = (0..floor.seats()).find(|&seat| floor.is_asleep(seat)) {
-        floor.wake(seat);
-    }
+    // Two who launch at the same time may choose the same sleeper, which takes what one of them has launched: the other has to
+    // find another.
+    let mut seats = 0..floor.seats();
+    seats.find(|&seat| {
+        floor.is_asleep(seat) && (floor.wake(seat) || cfg!(mutation = "policy_wakes_the_same"))
+    });
 }
 
 /// The worker that hosts least.

@@ -367,10 +367,8 @@ impl Floor for Pool {
         self.home(seat).is_some_and(|home| home.sleep.is_drowsy())
     }
 
-    fn wake(&self, seat: usize) {
-        if let Some(home) = self.home(seat) {
-            home.notify();
-        }
+    fn wake(&self, seat: usize) -> bool {
+        self.home(seat).is_some_and(Home::wake_up)
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::task::blocks::Blocks;
 use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
-use crate::task::sleep::SleepWord;
+use crate::task::sleep::{SleepWord, Wake};
 use crate::task::{Task, current, report};
 
 /// Runs the thread's loop until the thread's own task has been taken from the queue.
@@ -166,6 +166,16 @@ impl Home {
         if self.has_host() {
             self.ask_host();
         }
+    }
+
+    /// Any thread: wakes the thread if it sleeps or is about to. False if it was awake, or somebody else wakes it: then it has
+    /// perhaps found something else to do than what the caller has for it.
+    pub(crate) fn wake_up(&self) -> bool {
+        let wake = self.sleep.wake_up();
+        if wake == Wake::Owed {
+            self.ring();
+        }
+        wake != Wake::Needless
     }
 
     /// Whether a host drives this thread's loop.

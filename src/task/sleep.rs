@@ -35,6 +35,17 @@ pub(crate) enum Bed {
     Word,
 }
 
+/// What a P has done about a thread that may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// Nothing: it is awake, or another P wakes it.
+    Needless,
+    /// It wakes.
+    Done,
+    /// It wakes as soon as P has written to the eventfd.
+    Owed,
+}
+
 /// The sleep word of one thread.
 #[derive(Debug)]
 pub(crate) struct SleepWord(Futex);
@@ -72,21 +83,33 @@ impl SleepWord {
     #[inline]
     #[must_use]
     pub(crate) fn notify(&self) -> bool {
+        self.wake_up() == Wake::Owed
+    }
+
+    /// The same, for one who must know whether it is this very call that wakes the thread: one that was awake, or that another
+    /// P wakes, has perhaps found something else to do.
+    #[inline]
+    #[must_use]
+    pub(crate) fn wake_up(&self) -> Wake {
         // ORDERING: seq-cst, after the push (see the header).
         #[cfg(not(mutation = "sleep_notify_blind"))]
         let order = Ordering::SeqCst;
         #[cfg(mutation = "sleep_notify_blind")]
         let order = Ordering::Relaxed;
         let phase = self.0.word().load(order);
-        (phase == DROWSY || phase == DOZING) && self.notify_from(phase)
+        if phase == DROWSY || phase == DOZING {
+            self.notify_from(phase)
+        } else {
+            Wake::Needless
+        }
     }
 
     #[cold]
-    fn notify_from(&self, phase: u32) -> bool {
+    fn notify_from(&self, phase: u32) -> Wake {
         #[cfg(mutation = "sleep_doze_unmarked")]
         if phase == DOZING {
             self.0.wake();
-            return false;
+            return Wake::Done;
         }
         // ORDERING: seq-cst, with the load that comes before it. If the phase has changed meanwhile, O was awake after the push,
         // or another P is the one who wakes it.
@@ -95,12 +118,13 @@ impl SleepWord {
                 .word()
                 .compare_exchange(phase, NOTIFIED, Ordering::SeqCst, Ordering::Relaxed);
         if exchanged.is_err() {
-            return false;
+            return Wake::Needless;
         }
-        if phase == DOZING {
-            self.0.wake();
+        if phase == DROWSY {
+            return Wake::Owed;
         }
-        phase == DROWSY
+        self.0.wake();
+        Wake::Done
     }
 
     /// Whether the owner sleeps or is about to, for those who look for an idle thread.

@@ -7,7 +7,7 @@
 //!
 //! - [`locks`]: the locks by themselves; the other models have loom's in their place.
 //! - [`words`]: the continuation word against resumers and cancellers.
-//! - [`inboxes`]: the inbox and the sleep word, no lost wake-up.
+//! - [`inboxes`]: the inbox and the sleep word, no lost wake-up; [`launches`]: the pool's policy over such words.
 //! - [`trees`]: the child list against cancellation; [`endings`]: against completion.
 //! - [`joins`]: those who wait for a job; [`gathers`]: for many.
 //! - [`turns`]: those who wait for a permit; [`overtaking`]: for a lock, between threads; [`pipes`]: at a channel;
@@ -59,6 +59,11 @@ mod task {
     pub(crate) mod word;
 }
 
+#[path = "../../src/scheduler"]
+mod scheduler {
+    pub(crate) mod policy;
+}
+
 #[path = "../../src/sync"]
 mod sync {
     pub(crate) mod line;
@@ -100,6 +105,7 @@ mod endings;
 mod gathers;
 mod inboxes;
 mod joins;
+mod launches;
 mod locks;
 mod orders;
 mod overtaking;

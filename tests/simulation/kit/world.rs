@@ -344,7 +344,8 @@ impl Floor for World {
         self.seats[seat].asleep.get()
     }
 
-    fn wake(&self, seat: usize) {
+    fn wake(&self, seat: usize) -> bool {
         self.notify(seat);
+        true
     }
 }
