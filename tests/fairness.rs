@@ -15,9 +15,10 @@ use switchback::prelude::*;
 
 /// A slice of what computes for long.
 const SLICE: Duration = Duration::from_millis(1);
-/// How many slices may begin and end between a wake-up and what it wakes: the one in whose midst it comes is not counted,
-/// and the look that finds it may come after the next.
-const FEW: usize = 3;
+/// How many slices may begin and end between a wake-up and what it wakes. The one in whose midst it comes is not counted,
+/// and the look that finds it may come after the next; a thread that loses its processor for a while makes it a few more.
+/// Where looks come after so many turns, and not in time, it is 36 and more.
+const FEW: usize = 12;
 /// How many slices a worker may take until it knows what it is up against.
 const LEARNING: usize = 20;
 
