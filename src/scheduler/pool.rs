@@ -48,8 +48,6 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
-    /// What other workers have given to this one, because it hosts so much less. Others may still take it.
-    given: Injector<Fresh>,
     /// How many coroutines the worker has taken from its own queue.
     pub(super) taken: AtomicU32,
     home: OnceLock<&'static Home>,
@@ -113,7 +111,6 @@ impl Pool {
     fn new(queues: &[OwnQueue<Fresh>], gate: Option<Gate>) -> Self {
         let seat = |queue: &OwnQueue<Fresh>| Seat {
             queue: queue.stealers(),
-            given: Injector::new(),
             taken: AtomicU32::new(0),
             home: OnceLock::new(),
         };
@@ -282,37 +279,21 @@ impl Pool {
     }
 }
 
-impl Seat {
-    fn take_given(&self) -> Option<Fresh> {
-        if self.given.is_empty() {
-            return None;
-        }
-        let fresh = retry(|| self.given.steal())?;
-        if let Some(home) = self.home.get() {
-            home.handed.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(fresh)
-    }
-}
-
 impl Member {
     /// The next coroutine to start.
     pub(crate) fn next(&self) -> Option<Fresh> {
         policy::next(self)
     }
 
-    /// The next one of what it was given, or of its own queue.
+    /// The next one of its own queue.
     fn own(&self) -> Option<Fresh> {
+        if self.queue.is_empty() {
+            return None;
+        }
         let seat = &self.pool.seats[self.index];
         let taken = seat.taken.load(Ordering::Relaxed);
-        let fresh = match seat.take_given() {
-            Some(fresh) => fresh,
-            None if self.queue.is_empty() => return None,
-            None => {
-                let deep = seat.home.get().is_some_and(|home| goes_deep(home));
-                self.queue.pop(deep, taken)?
-            }
-        };
+        let deep = seat.home.get().is_some_and(|home| goes_deep(home));
+        let fresh = self.queue.pop(deep, taken)?;
         // A plain store: this worker is the one writer.
         seat.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
         Some(fresh)
@@ -332,31 +313,15 @@ impl Member {
         self.pool.is_over(home)
     }
 
-    /// Whether other threads have launched something, or given something to this worker.
-    pub(crate) fn has_news(&self) -> bool {
-        !self.pool.injected.is_empty() || !self.pool.seats[self.index].given.is_empty()
+    pub(crate) fn has_injected(&self) -> bool {
+        !self.pool.injected.is_empty()
     }
 
-    /// Gives a coroutine that is about to start here to a worker that hosts so much less that it had better start there; gives
-    /// it back if there is none.
-    pub(crate) fn give(&self, home: &Home, fresh: Fresh) -> Option<Fresh> {
+    /// A worker that hosts so much less that a coroutine about to start here had better start there.
+    pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
         let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
-        let lighter = policy::lighter(self.pool, load(home), round)
-            .and_then(|seat| Some((seat, self.pool.home(seat)?)));
-        let Some((seat, other)) = lighter else {
-            return Some(fresh);
-        };
-        other.handed.fetch_add(1, Ordering::Relaxed);
-        self.pool.seats[seat].given.push(fresh);
-        // ORDERING: the push comes before the look at the sleep word, which its owner writes before it looks here.
-        fence(Ordering::SeqCst);
-        if self.pool.is_asleep(seat) {
-            other.notify();
-        } else {
-            // It may be busy for long.
-            policy::launched(self.pool);
-        }
-        None
+        let seat = policy::lighter(self.pool, load(home), round)?;
+        self.pool.home(seat)
     }
 }
 
@@ -366,8 +331,7 @@ impl Floor for Pool {
     }
 
     fn waiting(&self, seat: usize) -> usize {
-        let seat = &self.seats[seat];
-        seat.queue.len() + usize::from(!seat.given.is_empty())
+        self.seats[seat].queue.len()
     }
 
     fn taken(&self, seat: usize) -> u32 {
@@ -429,13 +393,12 @@ impl Queues for Member {
     }
 
     fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
-        let seat = &self.pool.seats[victim];
-        let stolen = if many {
-            seat.queue.steal_half(&self.queue)
+        let queue = &self.pool.seats[victim].queue;
+        if many {
+            queue.steal_half(&self.queue)
         } else {
-            seat.queue.steal_one()
-        };
-        stolen.or_else(|| seat.take_given())
+            queue.steal_one()
+        }
     }
 }
 
@@ -444,7 +407,7 @@ impl Queues for Member {
 /// # Safety
 ///
 /// The caller has the only right to the task, which has not started.
-unsafe fn hand_over(home: &'static Home, task: *const Task) {
+pub(super) unsafe fn hand_over(home: &'static Home, task: *const Task) {
     home.handed.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the caller has the only right to it.
     let flags = unsafe { &(*task).flags };

@@ -19,7 +19,7 @@ use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
-use crate::scheduler::pool::Member;
+use crate::scheduler::pool::{self, Member};
 use crate::scheduler::running;
 use crate::stack::StackCache;
 use crate::stack::overflow;
@@ -36,8 +36,6 @@ const LEAST_NAP: Duration = Duration::from_millis(1);
 pub(crate) const GATED: u32 = 1 << 8;
 /// Bit of `Task::flags`: the task was handed to this worker by another one, which counted it.
 pub(super) const HANDED: u32 = 1 << 9;
-/// Bit of `Task::flags`: a worker has given the task away, and nobody does so again.
-const GIVEN: u32 = 1 << 7;
 /// Bit of `Task::flags`: the task has been admitted by the view that it belongs to.
 pub(crate) const SLOT: u32 = 1 << 12;
 
@@ -160,10 +158,10 @@ impl Worker {
     #[inline]
     pub(super) fn leave_gate(&self, task: &Task) {
         let flags = task.flags.get();
-        if flags & (GATED | HANDED | GIVEN) == 0 {
+        if flags & (GATED | HANDED) == 0 {
             return;
         }
-        task.flags.set(flags & !(GATED | HANDED | GIVEN));
+        task.flags.set(flags & !(GATED | HANDED));
         if flags & GATED != 0 {
             if let Some(open) = &*self.open.borrow() {
                 open.gate.arrived();
@@ -215,25 +213,21 @@ impl Worker {
         }
     }
 
-    /// The coroutine, if it is to start here; null if it was given to a worker that hosts far fewer.
+    /// The coroutine, if it is to start here; null if it was handed to a worker that hosts far fewer.
     fn placed(&self, fresh: Fresh) -> *const Task {
         let task = fresh.task();
-        // SAFETY: it has not started, and we have the only right to it.
-        let flags = unsafe { &(*task).flags };
-        if flags.get() & GIVEN != 0 {
-            return task;
-        }
-        let member = self.member.borrow();
-        let Some(member) = member.as_ref() else {
-            return task;
-        };
-        flags.set(flags.get() | GIVEN);
-        match member.give(self.home, fresh) {
-            Some(_) => {
-                flags.set(flags.get() & !GIVEN);
-                task
+        let target = self
+            .member
+            .borrow()
+            .as_ref()
+            .and_then(|member| member.lighter(self.home));
+        match target {
+            Some(other) => {
+                // SAFETY: the task has not started, and this is the only right to it.
+                unsafe { pool::hand_over(other, task) };
+                std::ptr::null()
             }
-            None => std::ptr::null(),
+            None => task,
         }
     }
 
@@ -364,7 +358,7 @@ impl Worker {
         let member = self.member.borrow();
         member
             .as_ref()
-            .is_some_and(|member| member.has_news() || member.is_over(self.home))
+            .is_some_and(|member| member.has_injected() || member.is_over(self.home))
             || self.is_over()
     }
 
