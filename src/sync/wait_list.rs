@@ -336,6 +336,22 @@ impl<K: Waits, P> WaitList<K, P> {
     /// The caller holds the lock of this list, and owns the node, which was linked into this list.
     pub(crate) unsafe fn leave(&self, node: &Node<K, P>) -> bool {
         // SAFETY: the lock is held.
+        let is_linked = unsafe { Self::disarm(node) };
+        if is_linked {
+            // SAFETY: the lock is held, and an armed node is linked.
+            unsafe { self.list.remove(ptr::from_ref(node).cast()) };
+        }
+        is_linked
+    }
+
+    /// Whether the node is linked; it is not armed any more.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of the list that the node was linked into.
+    #[inline(always)]
+    unsafe fn disarm(node: &Node<K, P>) -> bool {
+        // SAFETY: the lock is held.
         let generation = node.armed.with(|armed| unsafe { *armed });
         let is_armed = generation != Generation::NONE && generation != Generation::CLAIMED;
         let is_linked = is_armed || cfg!(mutation = "wait_list_leave_blind");
@@ -343,8 +359,6 @@ impl<K: Waits, P> WaitList<K, P> {
             // SAFETY: the lock is held.
             node.armed
                 .with_mut(|armed| unsafe { *armed = Generation::NONE });
-            // SAFETY: the lock is held, and an armed node is linked.
-            unsafe { self.list.remove(ptr::from_ref(node).cast()) };
         }
         is_linked
     }
@@ -356,13 +370,8 @@ impl<K: Waits, P> WaitList<K, P> {
     /// As for [`WaitList::leave`], for both lists.
     pub(crate) unsafe fn leave_either(&self, other: &Self, node: &Node<K, P>) -> bool {
         // SAFETY: the lock is held.
-        let generation = node.armed.with(|armed| unsafe { *armed });
-        let is_armed = generation != Generation::NONE && generation != Generation::CLAIMED;
-        let is_linked = is_armed || cfg!(mutation = "wait_list_leave_blind");
+        let is_linked = unsafe { Self::disarm(node) };
         if is_linked {
-            // SAFETY: the lock is held.
-            node.armed
-                .with_mut(|armed| unsafe { *armed = Generation::NONE });
             let links = ptr::from_ref(node).cast();
             // SAFETY: the lock is held, and an armed node is linked.
             unsafe { self.list.remove_from_either(&other.list, links) };
