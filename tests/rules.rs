@@ -157,13 +157,16 @@ fn panics_of_destructors_and_handlers_end_nothing() {
     });
     job.cancel();
     job.join().unwrap();
-    // A result that nobody claims.
-    let unclaimed = scope.async_(|_| {
-        yield_()?;
+    // A result that nobody claims any more when it comes.
+    let gate = CompletableDeferred::new();
+    let opened = gate.clone();
+    let unclaimed = scope.async_(move |_| {
+        opened.await_()?;
         Ok(Bomb)
     });
     let job = unclaimed.job();
     drop(unclaimed);
+    gate.complete(());
     job.join().unwrap();
     // A failure that is dropped with its job, and a handler.
     let job = scope.launch(|_| -> Result<()> { Err(Loaded.into()) });
