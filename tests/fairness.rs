@@ -254,3 +254,35 @@ fn of_a_skewed_load_each_worker_has_its_part() {
         assert_eq!(long.values().sum::<usize>(), BURST / SKEW);
     }
 }
+
+#[test]
+fn what_was_given_to_a_worker_that_computes_starts_on_another() {
+    const PARKED: usize = 40;
+    let pool = new_fixed_thread_pool_context(2, "given").unwrap();
+    let (computes, parked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let gate = CompletableDeferred::new();
+    let all_are_parked = || parked.load(Ordering::SeqCst) == PARKED;
+    with_context(pool.clone(), |_| {
+        coroutine_scope(|s| {
+            s.launch(|_| {
+                computes.store(true, Ordering::SeqCst);
+                spin_until(all_are_parked);
+            });
+            // The other worker takes it, which so hosts one.
+            spin_until(|| computes.load(Ordering::SeqCst));
+            for _ in 0..PARKED {
+                s.launch(|_| {
+                    parked.fetch_add(1, Ordering::SeqCst);
+                    gate.await_()
+                });
+            }
+            // Of these, this worker gives half to the other one, which starts none.
+            while !all_are_parked() {
+                delay(SLICE)?;
+            }
+            gate.complete(());
+            Ok(())
+        })
+    })
+    .unwrap();
+}

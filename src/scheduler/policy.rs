@@ -19,6 +19,10 @@
 //! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
+//! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach: if its
+//! new owner takes nothing for that while, because it computes, an idle worker that hosts no more takes it. One that hosts
+//! more, as the giver does, first waits idly for 1 ms, since how the coroutines are spread is for their lives. It is given once.
+//!
 //! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
 //! launch finds nobody who searches: so short work is paid for with a wake-up again and again. And who hosts many looks for a
@@ -28,6 +32,8 @@
 //!
 //! [`pool`]: super::pool
 //! [`search`]: super::search
+
+use std::cell::Cell;
 
 /// A worker hands a coroutine over when it hosts this many more than another, and an eighth.
 const SLACK: u32 = 8;
@@ -39,6 +45,11 @@ const MANY: u32 = 32;
 
 /// How long work waits before it is taken from a worker that does not get round to it, in nanoseconds.
 const PATIENCE: u64 = 50_000;
+/// The same for the first looks of a search, which so often are the last ones.
+const FIRST_PATIENCE: u64 = 20_000;
+const FIRST_LOOKS: u32 = 2;
+/// After so many looks in vain even one that hosts more takes what a worker was given.
+const STUCK: u32 = 20;
 /// How many looks in vain end a search.
 const LOOKS: u32 = 3;
 /// How much unstarted work a worker may keep for itself.
@@ -67,6 +78,9 @@ pub(crate) trait Floor {
     /// How many coroutines a worker hosts, with those that are on their way to it. `None` if its thread could not be started.
     fn load(&self, seat: usize) -> Option<u32>;
 
+    /// Whether something waits that others have given to a worker.
+    fn has_given(&self, seat: usize) -> bool;
+
     /// Whether something waits that other threads have launched.
     fn has_injected(&self) -> bool;
 
@@ -84,8 +98,19 @@ pub(crate) trait Floor {
     /// Whether a worker sleeps and has not been told to wake.
     fn is_asleep(&self, seat: usize) -> bool;
 
+    /// Whether a worker is awake: one that was told to wake is so when it has done it.
+    fn is_awake(&self, seat: usize) -> bool;
+
     /// Wakes a worker that sleeps. False if it has woken meanwhile, or somebody else wakes it.
     fn wake(&self, seat: usize) -> bool;
+}
+
+/// What one worker has noticed about another one that was given something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Note {
+    /// So many looks ago it had taken this often, as it has now.
+    looks: u32,
+    taken: u32,
 }
 
 /// What one worker has of its pool.
@@ -101,12 +126,21 @@ pub(crate) trait Queues {
     /// Takes the next of its own queue: the newest if the worker [`goes_deep`].
     fn own(&self) -> Option<Self::Work>;
 
+    /// Takes the first of what others have given to this worker.
+    fn given(&self) -> Option<Self::Work>;
+
     /// Takes the first of what other threads have launched.
     fn injected(&self) -> Option<Self::Work>;
 
     /// Takes work from another worker: half of what it has if `many`, else one. Gives one of it, and has the rest in its
     /// own queue.
     fn steal_from(&self, victim: usize, many: bool) -> Option<Self::Work>;
+
+    /// What this worker has noticed about another one.
+    fn notes(&self, victim: usize) -> &Cell<Note>;
+
+    /// Takes the first of what others have given to another worker.
+    fn steal_given(&self, victim: usize) -> Option<Self::Work>;
 }
 
 /// A worker that has nothing to do.
@@ -118,7 +152,7 @@ pub(crate) trait Idler {
 
     fn floor(&self) -> &<Self::Queues as Queues>::Floor;
 
-    /// Queues work that is about to start here, or hands it to a worker that hosts far fewer.
+    /// Queues work that is about to start here, or gives it to a worker that hosts far fewer.
     fn place(&self, work: <Self::Queues as Queues>::Work);
 
     /// Takes in what has come from the world for the coroutines that live here.
@@ -150,9 +184,12 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
-/// The next coroutine that a worker starts: of its own, or of those that other threads have launched.
+/// The next coroutine that a worker starts: one that it was given, of its own, or of those that other threads have launched.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
+    if let Some(work) = queues.given() {
+        return Some(work);
+    }
     if let Some(work) = queues.own() {
         return Some(work);
     }
@@ -247,28 +284,40 @@ fn search_as_idle(me: &impl Idler) {
 /// True if something is ready to run here now.
 fn hunt(me: &impl Idler) -> bool {
     let floor = me.floor();
-    let mut in_vain = 0;
+    let (mut naps, mut in_vain) = (0, 0);
     while in_vain < LOOKS {
-        if take_from_anybody(me, |_, waiting| waiting > KEEP) {
+        let is_much = |_: usize, waiting: usize| waiting > KEEP;
+        if take_from_anybody(me, |queues| steal(queues, is_much)) {
             return true;
         }
         let before: Vec<u32> = (0..floor.seats()).map(|seat| floor.taken(seat)).collect();
         in_vain = if has_work(floor) { 0 } else { in_vain + 1 };
-        me.nap(PATIENCE);
+        me.nap(if naps < FIRST_LOOKS {
+            FIRST_PATIENCE
+        } else {
+            PATIENCE
+        });
+        naps += 1;
         if me.has_ready() {
             return true;
         }
-        let is_stuck =
-            |victim: usize, waiting: usize| waiting > 0 && floor.taken(victim) == before[victim];
-        if take_from_anybody(me, is_stuck) {
+        let is_stuck = |victim: usize| floor.taken(victim) == before[victim];
+        let steal_stuck = |queues: &_| {
+            steal(queues, |victim, waiting| waiting > 0 && is_stuck(victim))
+                .or_else(|| steal_given(queues, is_stuck))
+        };
+        if take_from_anybody(me, steal_stuck) {
             return true;
         }
     }
     false
 }
 
-fn take_from_anybody(me: &impl Idler, wanted: impl Fn(usize, usize) -> bool) -> bool {
-    let work = me.with_queues(|queues| next(queues).or_else(|| steal(queues, wanted)));
+fn take_from_anybody<I: Idler>(
+    me: &I,
+    steal: impl FnOnce(&I::Queues) -> Option<<I::Queues as Queues>::Work>,
+) -> bool {
+    let work = me.with_queues(|queues| next(queues).or_else(|| steal(queues)));
     match work {
         Some(work) => {
             me.place(work);
@@ -280,10 +329,7 @@ fn take_from_anybody(me: &impl Idler, wanted: impl Fn(usize, usize) -> bool) -> 
 
 fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option<Q::Work> {
     let floor = queues.floor();
-    let count = floor.seats();
-    // Each thief begins behind its own seat, so that thieves spread over the victims.
-    for offset in 1..count {
-        let victim = (queues.seat() + offset) % count;
+    for victim in others(queues) {
         let waiting = floor.waiting(victim);
         if wanted(victim, waiting)
             && let Some(work) = queues.steal_from(victim, waiting > KEEP)
@@ -294,7 +340,37 @@ fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option
     None
 }
 
+/// Takes what was given to a worker that does not get round to it.
+fn steal_given<Q: Queues>(queues: &Q, is_stuck: impl Fn(usize) -> bool) -> Option<Q::Work> {
+    let floor = queues.floor();
+    let hosts_no_more = |victim| floor.load(queues.seat()) <= floor.load(victim);
+    let may_take = |&victim: &usize| {
+        let notes = queues.notes(victim);
+        if !floor.has_given(victim) || !floor.is_awake(victim) || !is_stuck(victim) {
+            notes.set(Note::default());
+            return false;
+        }
+        let (taken, before) = (floor.taken(victim), notes.get());
+        let looks = if before.taken == taken {
+            before.looks + 1
+        } else {
+            1
+        };
+        notes.set(Note { looks, taken });
+        looks >= STUCK || hosts_no_more(victim)
+    };
+    let mut victims = others(queues).filter(may_take);
+    victims.find_map(|victim| queues.steal_given(victim))
+}
+
+/// The other workers. Each thief begins behind its own seat, so that thieves spread over the victims.
+fn others<Q: Queues>(queues: &Q) -> impl Iterator<Item = usize> {
+    let (seat, count) = (queues.seat(), queues.floor().seats());
+    (1..count).map(move |offset| (seat + offset) % count)
+}
+
 /// Whether anything has not started anywhere.
 fn has_work(floor: &impl Floor) -> bool {
-    floor.has_injected() || (0..floor.seats()).any(|seat| floor.waiting(seat) > 0)
+    let waits = |seat| floor.waiting(seat) > 0 || floor.has_given(seat);
+    floor.has_injected() || (0..floor.seats()).any(waits)
 }

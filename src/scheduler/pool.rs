@@ -2,7 +2,7 @@
 //!
 //! Each worker has a queue of coroutines that were launched on it and have not started; the others may steal from it.
 //! What other threads launch goes into one shared queue. A started coroutine stays (R1), so where it starts decides for
-//! its life: a worker that is about to start one while it hosts many more than another hands it over.
+//! its life: a worker that is about to start one while it hosts many more than another gives it to that one.
 //!
 //! What was launched first starts first, as long as few coroutines live on the worker. Where many do, each with a stack, the
 //! one that was launched last starts first: so a tree of coroutines that wait for their children goes into the depth, and
@@ -21,7 +21,7 @@ use crossbeam_deque::Injector;
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::gate::Gate;
 use crate::scheduler::own::{OwnQueue, Stealers, retry};
-use crate::scheduler::policy::{self, Floor, Queues};
+use crate::scheduler::policy::{self, Floor, Note, Queues};
 use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, search, thread};
 use crate::task::home::Home;
@@ -48,6 +48,8 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
+    /// What others have given to this worker because it hosts so much less, counted as handed to it until somebody takes it.
+    given: Injector<Fresh>,
     /// How many coroutines the worker has taken from its own queue.
     pub(super) taken: AtomicU32,
     home: OnceLock<&'static Home>,
@@ -59,6 +61,8 @@ pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
     queue: OwnQueue<Fresh>,
+    /// What it has noticed about each worker.
+    notes: Box<[Cell<Note>]>,
     /// How often it has looked for a worker that hosts less.
     rounds: Cell<usize>,
 }
@@ -111,6 +115,7 @@ impl Pool {
     fn new(queues: &[OwnQueue<Fresh>], gate: Option<Gate>) -> Self {
         let seat = |queue: &OwnQueue<Fresh>| Seat {
             queue: queue.stealers(),
+            given: Injector::new(),
             taken: AtomicU32::new(0),
             home: OnceLock::new(),
         };
@@ -136,6 +141,7 @@ impl Pool {
                     pool: self,
                     index,
                     queue,
+                    notes: self.seats.iter().map(|_| Cell::default()).collect(),
                     // So that not all ask the same ones at the same time.
                     rounds: Cell::new(index),
                 })
@@ -279,24 +285,42 @@ impl Pool {
     }
 }
 
+impl Seat {
+    fn take_given(&self) -> Option<Fresh> {
+        if self.given.is_empty() {
+            return None;
+        }
+        let fresh = retry(|| self.given.steal())?;
+        if let Some(home) = self.home.get() {
+            home.handed.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(fresh)
+    }
+
+    /// The owner has taken something: it does get round to what waits.
+    fn count_taken(&self) {
+        // A plain store: the owner is the one writer.
+        let taken = self.taken.load(Ordering::Relaxed).wrapping_add(1);
+        self.taken.store(taken, Ordering::Relaxed);
+    }
+}
+
 impl Member {
+    fn seat(&self) -> &'static Seat {
+        &self.pool.seats[self.index]
+    }
+
     /// The next coroutine to start.
     pub(crate) fn next(&self) -> Option<Fresh> {
         policy::next(self)
     }
 
-    /// The next one of its own queue.
-    fn own(&self) -> Option<Fresh> {
-        if self.queue.is_empty() {
-            return None;
-        }
-        let seat = &self.pool.seats[self.index];
-        let taken = seat.taken.load(Ordering::Relaxed);
-        let deep = seat.home.get().is_some_and(|home| goes_deep(home));
-        let fresh = self.queue.pop(deep, taken)?;
-        // A plain store: this worker is the one writer.
-        seat.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
-        Some(fresh)
+    #[cold]
+    fn take_given_here(&self) -> Option<Fresh> {
+        let seat = self.seat();
+        let given = seat.take_given()?;
+        seat.count_taken();
+        Some(given)
     }
 
     /// A coroutine that the pool's gate has counted starts here.
@@ -313,15 +337,30 @@ impl Member {
         self.pool.is_over(home)
     }
 
-    pub(crate) fn has_injected(&self) -> bool {
-        !self.pool.injected.is_empty()
+    /// Whether other threads have launched something, or have given something to this worker.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.pool.injected.is_empty() || !self.seat().given.is_empty()
     }
 
-    /// A worker that hosts so much less that a coroutine about to start here had better start there.
-    pub(crate) fn lighter(&self, home: &Home) -> Option<&'static Home> {
+    /// Gives a coroutine that is about to start here to a worker that hosts so much less that it had better start there.
+    /// `None` if there was one.
+    pub(crate) fn give(&self, home: &Home, fresh: Fresh) -> Option<Fresh> {
         let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
-        let seat = policy::lighter(self.pool, load(home), round)?;
-        self.pool.home(seat)
+        let lighter = policy::lighter(self.pool, load(home), round)
+            .and_then(|seat| Some((seat, self.pool.home(seat)?)));
+        let Some((seat, other)) = lighter else {
+            return Some(fresh);
+        };
+        other.handed.fetch_add(1, Ordering::Relaxed);
+        self.pool.seats[seat].given.push(fresh);
+        // ORDERING: the push comes before the looks at the sleep words and the idle ones; a worker that goes to sleep writes
+        // those before it looks here (policy.rs).
+        fence(Ordering::SeqCst);
+        if !other.wake_up() {
+            // It may compute for long.
+            policy::launched(self.pool);
+        }
+        None
     }
 }
 
@@ -340,6 +379,10 @@ impl Floor for Pool {
 
     fn load(&self, seat: usize) -> Option<u32> {
         self.home(seat).map(load)
+    }
+
+    fn has_given(&self, seat: usize) -> bool {
+        !self.seats[seat].given.is_empty()
     }
 
     fn has_injected(&self) -> bool {
@@ -367,6 +410,10 @@ impl Floor for Pool {
         self.home(seat).is_some_and(|home| home.sleep.is_drowsy())
     }
 
+    fn is_awake(&self, seat: usize) -> bool {
+        self.home(seat).is_some_and(|home| home.sleep.is_awake())
+    }
+
     fn wake(&self, seat: usize) -> bool {
         self.home(seat).is_some_and(Home::wake_up)
     }
@@ -384,8 +431,26 @@ impl Queues for Member {
         self.index
     }
 
+    #[inline(always)]
+    fn given(&self) -> Option<Fresh> {
+        let seat = self.seat();
+        // In a line that the owner reads all the time. Whoever gives counts first.
+        let handed = seat.home.get().map(|home| &home.handed);
+        if handed.is_none_or(|handed| handed.load(Ordering::Relaxed) == 0) {
+            return None;
+        }
+        self.take_given_here()
+    }
+
     fn own(&self) -> Option<Fresh> {
-        self.own()
+        if self.queue.is_empty() {
+            return None;
+        }
+        let seat = self.seat();
+        let deep = seat.home.get().is_some_and(|home| goes_deep(home));
+        let fresh = self.queue.pop(deep, seat.taken.load(Ordering::Relaxed))?;
+        seat.count_taken();
+        Some(fresh)
     }
 
     fn injected(&self) -> Option<Fresh> {
@@ -400,6 +465,14 @@ impl Queues for Member {
             queue.steal_one()
         }
     }
+
+    fn notes(&self, victim: usize) -> &Cell<Note> {
+        &self.notes[victim]
+    }
+
+    fn steal_given(&self, victim: usize) -> Option<Fresh> {
+        self.pool.seats[victim].take_given()
+    }
 }
 
 /// Sends a coroutine to a worker, counted until it starts there.
@@ -407,7 +480,7 @@ impl Queues for Member {
 /// # Safety
 ///
 /// The caller has the only right to the task, which has not started.
-pub(super) unsafe fn hand_over(home: &'static Home, task: *const Task) {
+unsafe fn hand_over(home: &'static Home, task: *const Task) {
     home.handed.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the caller has the only right to it.
     let flags = unsafe { &(*task).flags };

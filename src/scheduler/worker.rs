@@ -19,7 +19,7 @@ use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
-use crate::scheduler::pool::{self, Member};
+use crate::scheduler::pool::Member;
 use crate::scheduler::running;
 use crate::stack::StackCache;
 use crate::stack::overflow;
@@ -36,6 +36,8 @@ const LEAST_NAP: Duration = Duration::from_millis(1);
 pub(crate) const GATED: u32 = 1 << 8;
 /// Bit of `Task::flags`: the task was handed to this worker by another one, which counted it.
 pub(super) const HANDED: u32 = 1 << 9;
+/// Bit of `Task::flags`: a worker has given the task to another one; nobody does so again.
+const GIVEN: u32 = 1 << 7;
 /// Bit of `Task::flags`: the task has been admitted by the view that it belongs to.
 pub(crate) const SLOT: u32 = 1 << 12;
 
@@ -158,10 +160,10 @@ impl Worker {
     #[inline]
     pub(super) fn leave_gate(&self, task: &Task) {
         let flags = task.flags.get();
-        if flags & (GATED | HANDED) == 0 {
+        if flags & (GATED | HANDED | GIVEN) == 0 {
             return;
         }
-        task.flags.set(flags & !(GATED | HANDED));
+        task.flags.set(flags & !(GATED | HANDED | GIVEN));
         if flags & GATED != 0 {
             if let Some(open) = &*self.open.borrow() {
                 open.gate.arrived();
@@ -188,7 +190,7 @@ impl Worker {
     }
 
     /// Pool workers: takes one coroutine that has not started, to be started at once. Null if there is none, if it was
-    /// handed to another worker, or if the next in the queue is such a one.
+    /// given to another worker, or if the next in the queue is such a one.
     #[inline(always)]
     fn fresh_here(&self) -> *const Task {
         // SAFETY: a queued task is alive.
@@ -204,7 +206,7 @@ impl Worker {
         fresh.map_or(std::ptr::null(), |fresh| self.placed(fresh))
     }
 
-    /// Queues a coroutine that is about to start here, or hands it to a worker that hosts far fewer.
+    /// Queues a coroutine that is about to start here, or gives it to a worker that hosts far fewer.
     pub(crate) fn place(&self, fresh: Fresh) {
         let task = self.placed(fresh);
         if !task.is_null() {
@@ -213,21 +215,27 @@ impl Worker {
         }
     }
 
-    /// The coroutine, if it is to start here; null if it was handed to a worker that hosts far fewer.
+    /// The coroutine, if it is to start here; null if it was given to a worker that hosts far fewer.
     fn placed(&self, fresh: Fresh) -> *const Task {
         let task = fresh.task();
-        let target = self
-            .member
-            .borrow()
-            .as_ref()
-            .and_then(|member| member.lighter(self.home));
-        match target {
-            Some(other) => {
-                // SAFETY: the task has not started, and this is the only right to it.
-                unsafe { pool::hand_over(other, task) };
-                std::ptr::null()
+        // SAFETY: it has not started, and this is the only right to it.
+        let flags = unsafe { &(*task).flags };
+        let before = flags.get();
+        if before & GIVEN != 0 {
+            return task;
+        }
+        let member = self.member.borrow();
+        let Some(member) = member.as_ref() else {
+            return task;
+        };
+        // Whoever it is given to has the right to it at once.
+        flags.set(before | GIVEN);
+        match member.give(self.home, fresh) {
+            Some(_) => {
+                flags.set(before);
+                task
             }
-            None => task,
+            None => std::ptr::null(),
         }
     }
 
@@ -358,7 +366,7 @@ impl Worker {
         let member = self.member.borrow();
         member
             .as_ref()
-            .is_some_and(|member| member.has_injected() || member.is_over(self.home))
+            .is_some_and(|member| member.has_news() || member.is_over(self.home))
             || self.is_over()
     }
 

@@ -132,4 +132,10 @@ impl SleepWord {
     pub(crate) fn is_drowsy(&self) -> bool {
         matches!(self.0.word().load(Ordering::Relaxed), DROWSY | DOZING)
     }
+
+    /// Whether the owner is awake, and not merely notified, for those who wonder whether it gets round to what it was sent.
+    #[inline]
+    pub(crate) fn is_awake(&self) -> bool {
+        self.0.word().load(Ordering::Relaxed) == AWAKE
+    }
 }

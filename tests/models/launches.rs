@@ -28,6 +28,10 @@ impl Floor for Sleepers {
         Some(0)
     }
 
+    fn has_given(&self, _: usize) -> bool {
+        false
+    }
+
     fn has_injected(&self) -> bool {
         true
     }
@@ -48,6 +52,10 @@ impl Floor for Sleepers {
 
     fn is_asleep(&self, seat: usize) -> bool {
         self.0[seat].is_drowsy()
+    }
+
+    fn is_awake(&self, _: usize) -> bool {
+        false
     }
 
     fn wake(&self, seat: usize) -> bool {

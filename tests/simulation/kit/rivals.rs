@@ -13,7 +13,7 @@ pub fn launch_round(world: &World, job: usize) {
     let seat = world.next.get();
     world.next.set((seat + 1) % world.seats.len());
     world.spend(costs::SEND);
-    let task = Task::Fresh { job, handed: false };
+    let task = Task::Fresh(job);
     world.seats[seat].inbox.borrow_mut().push_back(task);
     world.notify(seat);
 }

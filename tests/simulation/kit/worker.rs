@@ -7,7 +7,7 @@ use std::ops::Range;
 use switchback::SequenceScope;
 
 use crate::kit::costs;
-use crate::kit::policy::{self, FRESH_EVERY, Idler, LONGEST_CHAIN, LOOK_EVERY, Queues};
+use crate::kit::policy::{self, FRESH_EVERY, Idler, LONGEST_CHAIN, LOOK_EVERY, Note, Queues};
 use crate::kit::rivals;
 use crate::kit::tally::Tally;
 use crate::kit::world::{Pause, Rules, Seat, Task, World};
@@ -20,6 +20,7 @@ pub struct Worker<'a> {
     ready: RefCell<VecDeque<Task>>,
     turn: Cell<u32>,
     rounds: Cell<usize>,
+    notes: Vec<Cell<Note>>,
 }
 
 impl<'a> Worker<'a> {
@@ -31,6 +32,7 @@ impl<'a> Worker<'a> {
             ready: RefCell::default(),
             turn: Cell::new(0),
             rounds: Cell::new(seat),
+            notes: vec![Cell::default(); world.seats.len()],
         }
     }
 
@@ -43,14 +45,14 @@ impl<'a> Worker<'a> {
                 self.take_inbox();
             }
             let prefers_fresh = turn.is_multiple_of(FRESH_EVERY)
-                && !matches!(self.ready.borrow().front(), Some(Task::Fresh { .. }));
+                && !matches!(self.ready.borrow().front(), Some(Task::Fresh(_)));
             let fresh = if prefers_fresh { self.next() } else { None };
             let task = match fresh {
                 Some(job) => self.placed(job),
                 None => self.ready.borrow_mut().pop_front(),
             };
             match task {
-                Some(Task::Fresh { job, handed }) => self.start(job, handed),
+                Some(Task::Fresh(job)) => self.start(job),
                 Some(Task::Started(job)) => self.resume(job),
                 Some(Task::Launcher(jobs)) => self.launch(jobs),
                 None if fresh.is_some() => {}
@@ -90,10 +92,9 @@ impl<'a> Worker<'a> {
     }
 
     /// `start_on` and `next_on` of the library: what ends gives its stack to the next.
-    fn start(&self, job: usize, handed: bool) {
-        let (mut job, mut handed) = (job, handed);
+    fn start(&self, mut job: usize) {
         for chain in 1.. {
-            if !self.run_first(job, handed) || chain >= LONGEST_CHAIN {
+            if !self.run_first(job) || chain >= LONGEST_CHAIN {
                 return;
             }
             if !self.has_ready() {
@@ -101,10 +102,7 @@ impl<'a> Worker<'a> {
             }
             let mut ready = self.ready.borrow_mut();
             match ready.front() {
-                Some(&Task::Fresh {
-                    job: next,
-                    handed: sent,
-                }) => (job, handed) = (next, sent),
+                Some(&Task::Fresh(next)) => job = next,
                 _ => return,
             }
             ready.pop_front();
@@ -112,11 +110,8 @@ impl<'a> Worker<'a> {
     }
 
     /// True if it has ended.
-    fn run_first(&self, job: usize, handed: bool) -> bool {
+    fn run_first(&self, job: usize) -> bool {
         let here = self.here();
-        if handed {
-            here.handed.set(here.handed.get() - 1);
-        }
         here.hosted.set(here.hosted.get() + 1);
         self.settle();
         self.world.tally.starts(job, self.now());
@@ -178,29 +173,30 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// `Worker::placed` of the library: what is to start here, unless it was handed over.
+    /// `Worker::placed` of the library: what is to start here, unless it was given to another.
     fn placed(&self, job: usize) -> Option<Task> {
         let here = self.here();
         let mine = here.hosted.get() + here.handed.get();
+        let is_given = &self.world.given[job];
         let target = match self.world.rules {
-            Rules::Ours => policy::lighter(self.world, mine, || {
+            Rules::Ours if !is_given.get() => policy::lighter(self.world, mine, || {
                 self.rounds.replace(self.rounds.get().wrapping_add(1))
             }),
             _ => None,
         };
         let Some(target) = target else {
-            return Some(Task::Fresh { job, handed: false });
+            return Some(Task::Fresh(job));
         };
+        is_given.set(true);
         self.world.spend(costs::SEND);
         self.settle();
         Tally::count(&self.world.tally.handed);
         let there = &self.world.seats[target];
         there.handed.set(there.handed.get() + 1);
-        there
-            .inbox
-            .borrow_mut()
-            .push_back(Task::Fresh { job, handed: true });
-        self.world.notify(target);
+        there.given.borrow_mut().push_back(job);
+        if !self.world.notify(target) {
+            policy::launched(self.world);
+        }
         None
     }
 
@@ -230,6 +226,7 @@ impl<'a> Worker<'a> {
         here.asleep.set(true);
         let has_news = !here.inbox.borrow().is_empty()
             || self.world.rules == Rules::Ours && self.has_injected()
+            || !here.given.borrow().is_empty()
             || self.world.over.get();
         let stays_awake = has_news || wanted();
         // What a look takes before a sleep is part of the sleep.
@@ -244,6 +241,15 @@ impl<'a> Worker<'a> {
         }
         here.asleep.set(false);
         self.take_inbox();
+    }
+
+    fn take_given(&self, seat: usize) -> Option<usize> {
+        self.world.spend(costs::POP_INJECTED);
+        self.settle();
+        let there = &self.world.seats[seat];
+        let job = there.given.borrow_mut().pop_front()?;
+        there.handed.set(there.handed.get() - 1);
+        Some(job)
     }
 
     fn has_injected(&self) -> bool {
@@ -278,6 +284,16 @@ impl Queues for Worker<'_> {
         Some(job)
     }
 
+    fn given(&self) -> Option<usize> {
+        let here = self.here();
+        if here.given.borrow().is_empty() {
+            return None;
+        }
+        let job = self.take_given(self.seat)?;
+        here.taken.set(here.taken.get().wrapping_add(1));
+        Some(job)
+    }
+
     fn injected(&self) -> Option<usize> {
         self.world.spend(costs::POP_INJECTED);
         self.settle();
@@ -296,6 +312,16 @@ impl Queues for Worker<'_> {
         }?;
         let further = before - theirs.len() - 1;
         self.world.spend(further as u64 * costs::MOVE);
+        Tally::count(&self.world.tally.steals);
+        Some(job)
+    }
+
+    fn notes(&self, victim: usize) -> &Cell<Note> {
+        &self.notes[victim]
+    }
+
+    fn steal_given(&self, victim: usize) -> Option<usize> {
+        let job = self.take_given(victim)?;
         Tally::count(&self.world.tally.steals);
         Some(job)
     }

@@ -43,8 +43,8 @@ pub enum Pause {
 /// What is sent to a worker, or is ready there.
 #[derive(Clone, Debug)]
 pub enum Task {
-    /// A job that has not started, and whether another worker has sent it.
-    Fresh { job: usize, handed: bool },
+    /// A job that has not started.
+    Fresh(usize),
     /// A job that has, and whose wait is over.
     Started(usize),
     /// A coroutine that lives here and launches these.
@@ -95,6 +95,8 @@ pub struct Seat {
     pub(super) queue: OwnQueue<usize>,
     pub(super) stealers: Stealers<usize>,
     pub inbox: RefCell<VecDeque<Task>>,
+    /// Jobs that have not started, and that other workers have given to this one.
+    pub given: RefCell<VecDeque<usize>>,
     pub taken: Cell<u32>,
     pub hosted: Cell<u32>,
     pub handed: Cell<u32>,
@@ -109,6 +111,7 @@ impl Seat {
             stealers: queue.stealers(),
             queue,
             inbox: RefCell::default(),
+            given: RefCell::default(),
             taken: Cell::new(0),
             hosted: Cell::new(0),
             handed: Cell::new(0),
@@ -132,6 +135,8 @@ pub struct World {
     pub random: RefCell<Random>,
     pub next: Cell<usize>,
     pub tally: Tally,
+    /// Which jobs some worker has given to another.
+    pub given: Vec<Cell<bool>>,
     pub now: Cell<u64>,
     /// What the looks of whoever runs now have taken, and has not been paid for.
     pub debt: Cell<u64>,
@@ -153,6 +158,7 @@ pub fn run(workers: usize, rules: Rules, plan: &Plan, seed: u64) -> Report {
         random: RefCell::new(Random::new(seed)),
         next: Cell::new(0),
         tally: Tally::new(workers, plan.jobs.len()),
+        given: vec![Cell::new(false); plan.jobs.len()],
         now: Cell::new(0),
         debt: Cell::new(0),
         due: RefCell::default(),
@@ -289,11 +295,13 @@ impl World {
     }
 
     /// The same, by another thread, which pays for it.
-    pub fn notify(&self, seat: usize) {
-        if self.rouse(seat) {
+    pub fn notify(&self, seat: usize) -> bool {
+        let was_asleep = self.rouse(seat);
+        if was_asleep {
             Tally::count(&self.tally.wakes);
             self.spend(costs::WAKE);
         }
+        was_asleep
     }
 }
 
@@ -317,6 +325,11 @@ impl Floor for World {
         self.spend(costs::LOOK);
         let seat = &self.seats[seat];
         Some(seat.hosted.get() + seat.handed.get())
+    }
+
+    fn has_given(&self, seat: usize) -> bool {
+        self.spend(costs::LOOK);
+        !self.seats[seat].given.borrow().is_empty()
     }
 
     fn has_injected(&self) -> bool {
@@ -344,8 +357,11 @@ impl Floor for World {
         self.seats[seat].asleep.get()
     }
 
+    fn is_awake(&self, seat: usize) -> bool {
+        !self.seats[seat].asleep.get()
+    }
+
     fn wake(&self, seat: usize) -> bool {
-        self.notify(seat);
-        true
+        self.notify(seat)
     }
 }
