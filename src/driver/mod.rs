@@ -31,7 +31,7 @@ use wheel::Wheel;
 /// With so many timers set, a thread wakes for them at most every [`GATHER`] nanoseconds.
 const CROWD: usize = 64;
 /// How late a timer may be on purpose, if there is a crowd of them.
-const GATHER: u64 = 750_000;
+const GATHER: u64 = 1_000_000;
 
 /// The time and the readiness of one thread.
 #[derive(Debug)]
