@@ -21,7 +21,7 @@ use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::stack::{Stack, StackSize};
-use crate::util::prefetch;
+use crate::util::prefetch::{self, Need};
 
 /// The bounds that corosensei is told; the memory itself is owned by the header.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ unsafe impl corosensei::stack::Stack for Bounds {
 
 /// How many lines under its header a coroutine's outermost frames take: as many as most coroutines have.
 const FRAME_LINES: usize = 11;
+/// How many of them a suspension and its return touch.
+const SWITCH_LINES: usize = 3;
 
 type Raw = Coroutine<(), (), (), Bounds>;
 
@@ -217,9 +219,13 @@ pub(crate) unsafe fn on_parent_stack<R>(header: NonNull<Header>, call: impl FnOn
 
 /// Asks for the memory that a resumption of this stack is about to touch. It may have ended, or be gone.
 #[inline(always)]
-pub(crate) fn prefetch(header: NonNull<Header>) {
-    let from = header.as_ptr().cast::<u8>().wrapping_sub(FRAME_LINES * 64);
-    prefetch::lines(from, FRAME_LINES + 1);
+pub(crate) fn prefetch(header: NonNull<Header>, need: Need) {
+    let below = match need {
+        Need::Cold => FRAME_LINES,
+        Need::Warm => SWITCH_LINES,
+    };
+    let from = header.as_ptr().cast::<u8>().wrapping_sub(below * 64);
+    prefetch::lines(from, below + 1);
 }
 
 /// Takes the stack back from a coroutine that has ended.

@@ -19,6 +19,7 @@ use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
+use crate::scheduler::policy::LOOK_EVERY;
 use crate::scheduler::pool::Member;
 use crate::scheduler::running;
 use crate::stack::StackCache;
@@ -113,9 +114,9 @@ impl Worker {
                 std::ptr::null()
             };
             let task = if fresh.is_null() {
-                self.home.pop_ready(|next| {
+                self.home.pop_ready(|next, need| {
                     if let Some(header) = next.stack.get() {
-                        coroutine::prefetch(header);
+                        coroutine::prefetch(header, need);
                     }
                 })
             } else {
@@ -250,6 +251,7 @@ impl Worker {
         } else {
             self.pace.look(clock.now(), self.has_seat());
         }
+        self.home.will_turn(LOOK_EVERY);
         self.look_outside();
     }
 

@@ -18,6 +18,7 @@ use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
 use crate::task::sleep::{SleepWord, Wake};
 use crate::task::{Task, current, report};
+use crate::util::prefetch::Need;
 
 /// Runs the thread's loop until the thread's own task has been taken from the queue.
 pub(crate) type Pump = unsafe fn(&'static Home, *const Task);
@@ -51,8 +52,10 @@ pub(crate) struct Local {
     /// The task that runs now: a coroutine, or the thread's own.
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
-    /// For so many turns the memory of the next ready task is asked for in advance.
+    /// For so many turns the memory of the next ready tasks is asked for in advance.
     cold: Cell<u32>,
+    /// Of what is ready so many have slept for a while.
+    slept: Cell<u32>,
     /// Stands for the runtime's own frames on this thread: it is current between two coroutines, and while one is being
     /// completed that may be freed meanwhile (R6).
     pub(crate) loop_task: Cell<*const Task>,
@@ -93,6 +96,8 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const ID_BLOCK: u64 = 1024;
 /// So many tasks that become ready together are many.
 const MANY: u32 = 8;
+/// So many tasks that live on one thread need more memory than the nearest one holds, each some eight lines.
+const CROWD: u32 = 64;
 
 impl Home {
     /// Takes a home from the pool, or makes one.
@@ -111,6 +116,7 @@ impl Home {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
                     cold: Cell::new(0),
+                    slept: Cell::new(0),
                     loop_task: Cell::new(ptr::null()),
                     thread_task: Cell::new(ptr::null()),
                     pump: Cell::new(None),
@@ -270,20 +276,42 @@ impl Home {
     #[inline]
     pub(crate) fn were_woken(&self, count: u32) {
         if count >= MANY {
-            let cold = &self.local.cold;
-            cold.set(cold.get().saturating_add(count));
+            let slept = self.local.slept.get().saturating_add(count);
+            self.local.slept.set(slept);
+            self.local.cold.set(self.local.cold.get().max(slept));
         }
     }
 
-    /// Owner: takes the first of the ready tasks, or gives null. If they have slept for a while, memory is asked for that those
-    /// behind it need: for the block of a task, and in the next turn, by `fetch_more`, for the rest.
+    /// Owner: so many turns are about to come. If many tasks live here, they drive each other's memory out of the nearest
+    /// one, and where they do not have their turns in the order in which it lies, the processor does not guess what comes next.
+    #[inline]
+    pub(crate) fn will_turn(&self, turns: u32) {
+        if self.hosted.load(Ordering::Relaxed) >= CROWD {
+            self.local.cold.set(self.local.cold.get().max(turns));
+        }
+    }
+
+    /// Owner: takes the first of the ready tasks, or gives null. If they have slept for a while, or are many, memory is asked
+    /// for that those behind it need: for the block of a task, and in the next turn, by `fetch_more`, for the rest.
     #[inline(always)]
-    pub(crate) fn pop_ready(&self, fetch_more: impl FnOnce(&Task)) -> *const Task {
+    pub(crate) fn pop_ready(&self, fetch_more: impl Fn(&Task, Need)) -> *const Task {
         let task = self.local.ready.pop();
         let cold = self.local.cold.get();
         if cold > 0 {
             self.local.cold.set(cold - 1);
-            self.local.ready.prefetch(fetch_more);
+            let slept = self.local.slept.get();
+            if slept > 0 {
+                self.local.slept.set(slept - 1);
+                let need = Need::Cold;
+                self.local
+                    .ready
+                    .prefetch(need, |next| fetch_more(next, need));
+            } else {
+                let need = Need::Warm;
+                self.local
+                    .ready
+                    .prefetch(need, |next| fetch_more(next, need));
+            }
         }
         task
     }

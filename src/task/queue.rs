@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering;
 
 use crate::task::Task;
 use crate::task::inbox::Linked;
-use crate::util::prefetch;
+use crate::util::prefetch::{self, Need};
 
 /// How many lines of memory the header of a task covers, which stands anywhere in its first one.
 const BLOCK_LINES: usize = size_of::<Task>().div_ceil(64) + 1;
+/// How many of them a suspension and its return touch.
+const SWITCH_LINES: usize = 2;
 
 /// A first-in, first-out queue that one thread uses.
 #[derive(Debug)]
@@ -69,14 +71,18 @@ impl Queue {
     /// Asks for the memory of those that come next, if there are several: for the block of the second, and by `fetch_more`
     /// for what else the first needs, whose own block was asked for when it was the second.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, fetch_more: impl FnOnce(&Task)) {
+    pub(crate) fn prefetch(&self, need: Need, fetch_more: impl FnOnce(&Task)) {
         // SAFETY: a queued task is alive.
         let Some(first) = (unsafe { self.first.get().as_ref() }) else {
             return;
         };
         let second: *const Task = first.link().load(Ordering::Relaxed);
         if !second.is_null() {
-            prefetch::lines(second, BLOCK_LINES);
+            let lines = match need {
+                Need::Cold => BLOCK_LINES,
+                Need::Warm => SWITCH_LINES,
+            };
+            prefetch::lines(second, lines);
             fetch_more(first);
         }
     }

@@ -3,6 +3,16 @@
 //! A hundred thousand coroutines that wait are a hundred thousand pages, and whoever wakes them all goes from one to the
 //! next: each time the processor waits for what it could have fetched while it was still busy with the one before.
 
+/// How much is worth to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It has not been touched for long: all of it.
+    Cold,
+    /// It was in use a moment ago, and so was more than the nearest memory holds: what comes first, and the rest follows by
+    /// itself.
+    Warm,
+}
+
 /// How much comes at a time.
 const LINE: usize = 64;
 
