@@ -22,7 +22,7 @@ use switchback::prelude::*;
 /// A name, and what is run so many times.
 type Path = (&'static str, fn(u64) -> Result<()>);
 
-const PATHS: [Path; 9] = [
+const PATHS: [Path; 10] = [
     ("yield", yields),
     ("resume", resumes),
     ("launch", launches),
@@ -30,6 +30,7 @@ const PATHS: [Path; 9] = [
     ("scope", scopes),
     ("timeout", timeouts),
     ("channel", streams),
+    ("rendezvous", round_trips),
     ("mutex", locks),
     ("sequence", elements),
 ];
@@ -155,6 +156,34 @@ fn streams(rounds: u64) -> Result<()> {
 fn send_in_a_loop(rounds: u64, tx: Sender<u64>) -> Result<()> {
     for number in 0..rounds {
         tx.send(number)?;
+    }
+    Ok(())
+}
+
+/// To another and back, where who sends waits for who receives.
+fn round_trips(rounds: u64) -> Result<()> {
+    let (there, from_there) = channel(Capacity::rendezvous());
+    let (back, from_back) = channel(Capacity::rendezvous());
+    coroutine_scope(|s| {
+        s.launch(move |_| echo_in_a_loop(from_there, back));
+        s.launch(move |_| ask_in_a_loop(rounds, there, from_back));
+        Ok(())
+    })
+}
+
+#[inline(never)]
+fn echo_in_a_loop(from_there: Receiver<u64>, back: Sender<u64>) -> Result<()> {
+    for number in from_there {
+        back.send(number?)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn ask_in_a_loop(rounds: u64, there: Sender<u64>, from_back: Receiver<u64>) -> Result<()> {
+    for number in 0..rounds {
+        there.send(number)?;
+        assert_eq!(from_back.recv()?, number);
     }
     Ok(())
 }

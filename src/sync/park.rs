@@ -9,7 +9,7 @@ use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::queue::Queue;
 use crate::task::wait::{Here, refuse_in_closed_frames};
-use crate::task::waiter::hand_back;
+use crate::task::waiter::{self, hand_back};
 use crate::task::word::{Generation, Woken, Word};
 use crate::task::{Task, current};
 use crate::util::biased::STRANGER;
@@ -132,10 +132,8 @@ impl Claimed {
     #[inline(always)]
     pub(crate) fn hand_back_one(task: Option<*const Task>) {
         if let Some(task) = task {
-            let claimed = Self::new();
             // SAFETY: the caller has just claimed it.
-            unsafe { claimed.add(task) };
-            claimed.hand_back();
+            unsafe { waiter::hand_back_one(task) };
         }
     }
 

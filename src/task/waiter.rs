@@ -125,6 +125,21 @@ pub(crate) unsafe fn queue(task: &Task) {
     }
 }
 
+/// Hands one claimed task back to its thread.
+///
+/// # Safety
+///
+/// The caller has just claimed it, and it goes nowhere else.
+#[inline]
+pub(crate) unsafe fn hand_back_one(task: *const Task) {
+    // SAFETY: a claimed task is alive until it is handed back.
+    let task = unsafe { &*task };
+    if let Some(home) = give(crate::task::current::home(), task) {
+        // SAFETY: a task of that home, claimed by the caller, in no queue.
+        unsafe { home.send_chain(task, task) };
+    }
+}
+
 /// Hands claimed tasks back to their threads, in order; those of one foreign thread go together.
 pub(crate) fn hand_back(chain: &Queue) {
     // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.

@@ -157,6 +157,90 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
     }
 }
 
+// Functions and not closures, which cannot be asked to be inlined: elsewhere each element and each answer goes through memory.
+impl<K: Waits, T, C: Clone> State<K, T, C> {
+    /// [`Locked::offer`].
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    #[inline(always)]
+    unsafe fn offer(
+        &mut self,
+        limit: usize,
+        overflow: Overflow,
+        value: T,
+        woken: impl FnOnce(*const K),
+    ) -> Offer<T, C> {
+        if let End::Closed(cause) | End::Cancelled(cause) = &self.end
+            && !cfg!(mutation = "channel_offer_after_end")
+        {
+            return Offer::Ended(value, cause.clone());
+        }
+        let mut value = Some(value);
+        // SAFETY: the lock is held.
+        let receiver = unsafe { self.receivers.claim_first(|slot| *slot = value.take()) };
+        if let Some(((), task)) = receiver {
+            woken(task);
+            return Offer::Taken;
+        }
+        let value = value.expect("only a receiver takes it");
+        let buffer = &mut self.buffer;
+        if buffer.len() < limit {
+            if buffer.len() == buffer.capacity() {
+                let more = buffer.len().saturating_mul(2).clamp(4, limit.max(4));
+                return Offer::Grow(value, more);
+            }
+            buffer.push_back(value);
+            return Offer::Taken;
+        }
+        match overflow {
+            Overflow::Suspend => Offer::Full(value),
+            Overflow::DropLatest => Offer::Dropped(value),
+            Overflow::DropOldest => match buffer.pop_front() {
+                None => Offer::Dropped(value),
+                Some(oldest) => {
+                    buffer.push_back(value);
+                    Offer::Dropped(oldest)
+                }
+            },
+        }
+    }
+
+    /// [`Locked::take`].
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    #[inline(always)]
+    unsafe fn take(&mut self, overflow: Overflow, woken: impl FnOnce(*const K)) -> Take<T, C> {
+        let first = self.buffer.pop_front();
+        if first.is_some() && overflow != Overflow::Suspend {
+            return first.map_or(Take::Empty, Take::Element);
+        }
+        // SAFETY: the lock is held.
+        let sender = unsafe { self.senders.claim_first(Option::take) };
+        let brought = sender.and_then(|(element, task)| {
+            woken(task);
+            element
+        });
+        match (first, brought) {
+            (Some(first), brought) => {
+                // There is memory for it: the first has just left.
+                if let Some(brought) = brought {
+                    self.buffer.push_back(brought);
+                }
+                Take::Element(first)
+            }
+            (None, Some(brought)) => Take::Element(brought),
+            (None, None) => match &self.end {
+                End::Open => Take::Empty,
+                End::Closed(cause) | End::Cancelled(cause) => Take::Ended(cause.clone()),
+            },
+        }
+    }
+}
+
 /// A channel while its lock is held.
 #[derive(Debug)]
 pub(crate) struct Locked<'a, K, T, C> {
@@ -177,70 +261,16 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     #[inline(always)]
     pub(crate) fn offer(&self, value: T, woken: impl FnOnce(*const K)) -> Offer<T, C> {
         let (limit, overflow) = (self.core.limit, self.core.overflow);
-        self.state(|state| {
-            if let End::Closed(cause) | End::Cancelled(cause) = &state.end
-                && !cfg!(mutation = "channel_offer_after_end")
-            {
-                return Offer::Ended(value, cause.clone());
-            }
-            let mut value = Some(value);
-            // SAFETY: the lock is held.
-            let receiver = unsafe { state.receivers.claim_first(|slot| *slot = value.take()) };
-            if let Some(((), task)) = receiver {
-                woken(task);
-                return Offer::Taken;
-            }
-            let value = value.expect("only a receiver takes it");
-            let buffer = &mut state.buffer;
-            if buffer.len() < limit {
-                if buffer.len() == buffer.capacity() {
-                    let more = buffer.len().saturating_mul(2).clamp(4, limit.max(4));
-                    return Offer::Grow(value, more);
-                }
-                buffer.push_back(value);
-                return Offer::Taken;
-            }
-            match overflow {
-                Overflow::Suspend => Offer::Full(value),
-                Overflow::DropLatest => Offer::Dropped(value),
-                Overflow::DropOldest => match buffer.pop_front() {
-                    None => Offer::Dropped(value),
-                    Some(oldest) => {
-                        buffer.push_back(value);
-                        Offer::Dropped(oldest)
-                    }
-                },
-            }
-        })
+        // SAFETY: the lock is held.
+        self.state(|state| unsafe { state.offer(limit, overflow, value, woken) })
     }
 
     /// R: takes the oldest element; the first waiting sender moves up.
     #[inline(always)]
     pub(crate) fn take(&self, woken: impl FnOnce(*const K)) -> Take<T, C> {
-        self.state(|state| {
-            let first = state.buffer.pop_front();
-            if first.is_some() && self.core.overflow != Overflow::Suspend {
-                return first.map_or(Take::Empty, Take::Element);
-            }
-            // SAFETY: the lock is held.
-            let sender = unsafe { state.senders.claim_first(Option::take) };
-            let brought = sender.and_then(|(element, task)| {
-                woken(task);
-                element
-            });
-            match (first, brought) {
-                (Some(first), brought) => {
-                    // There is memory for it: the first has just left.
-                    state.buffer.extend(brought);
-                    Take::Element(first)
-                }
-                (None, Some(brought)) => Take::Element(brought),
-                (None, None) => match &state.end {
-                    End::Open => Take::Empty,
-                    End::Closed(cause) | End::Cancelled(cause) => Take::Ended(cause.clone()),
-                },
-            }
-        })
+        let overflow = self.core.overflow;
+        // SAFETY: the lock is held.
+        self.state(|state| unsafe { state.take(overflow, woken) })
     }
 
     /// S, after [`Offer::Full`]: waits in line. `publish` runs before the lock is released.
