@@ -160,7 +160,8 @@ fn send_in_a_loop(rounds: u64, tx: Sender<u64>) -> Result<()> {
     Ok(())
 }
 
-/// To another and back, where who sends waits for who receives.
+/// To another and back, where who sends waits for who receives. Of another type than the elements of `streams`: so the two do
+/// not share the code of a send.
 fn round_trips(rounds: u64) -> Result<()> {
     let (there, from_there) = channel(Capacity::rendezvous());
     let (back, from_back) = channel(Capacity::rendezvous());
@@ -172,7 +173,7 @@ fn round_trips(rounds: u64) -> Result<()> {
 }
 
 #[inline(never)]
-fn echo_in_a_loop(from_there: Receiver<u64>, back: Sender<u64>) -> Result<()> {
+fn echo_in_a_loop(from_there: Receiver<u32>, back: Sender<u32>) -> Result<()> {
     for number in from_there {
         back.send(number?)?;
     }
@@ -180,8 +181,8 @@ fn echo_in_a_loop(from_there: Receiver<u64>, back: Sender<u64>) -> Result<()> {
 }
 
 #[inline(never)]
-fn ask_in_a_loop(rounds: u64, there: Sender<u64>, from_back: Receiver<u64>) -> Result<()> {
-    for number in 0..rounds {
+fn ask_in_a_loop(rounds: u64, there: Sender<u32>, from_back: Receiver<u32>) -> Result<()> {
+    for number in (0..u32::MAX).take(usize::try_from(rounds)?) {
         there.send(number)?;
         assert_eq!(from_back.recv()?, number);
     }
