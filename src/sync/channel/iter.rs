@@ -24,6 +24,7 @@ impl<'a, T> Iter<'a, T> {
 impl<T> Iterator for Iter<'_, T> {
     type Item = Result<T>;
 
+    #[inline(always)]
     #[track_caller]
     fn next(&mut self) -> Option<Result<T>> {
         next(self.receiver, &mut self.has_ended)
@@ -51,6 +52,7 @@ impl<T> IntoIter<T> {
 impl<T> Iterator for IntoIter<T> {
     type Item = Result<T>;
 
+    #[inline(always)]
     #[track_caller]
     fn next(&mut self) -> Option<Result<T>> {
         next(&self.receiver, &mut self.has_ended)
@@ -60,6 +62,7 @@ impl<T> Iterator for IntoIter<T> {
 impl<T> FusedIterator for IntoIter<T> {}
 
 /// After an `Err` comes nothing: a loop that only looks at the good ones must end.
+#[inline(always)]
 #[track_caller]
 fn next<T>(receiver: &Receiver<T>, has_ended: &mut bool) -> Option<Result<T>> {
     if *has_ended {

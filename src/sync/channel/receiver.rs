@@ -68,7 +68,7 @@ impl<T> Receiver<T> {
     /// # }
     /// ```
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T> {
         self.receive(Location::caller())?.map_err(Error::from)
     }
@@ -108,7 +108,7 @@ impl<T> Receiver<T> {
     /// # }
     /// ```
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn recv_catching(&self) -> Result<Result<T, Closed>> {
         self.receive(Location::caller())
     }

@@ -78,7 +78,7 @@ impl<T> Sender<T> {
     /// # }
     /// ```
     #[track_caller]
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let here = thread::here();
         if let Err(error) = here.check() {
