@@ -96,8 +96,11 @@ pub(crate) const BIAS_AFTER: u32 = 200;
 /// Tells the processor, or the model, that this thread waits for another one to make progress.
 #[inline]
 pub(crate) fn pause(round: u32) {
-    if round < 40 {
-        std::hint::spin_loop();
+    if round < 7 {
+        // Longer and longer, so that whoever holds it has its lines for a while: to take turns costs more than to wait.
+        for _ in 0..1u32 << round {
+            std::hint::spin_loop();
+        }
     } else {
         // The holder may have lost its processor: with two cores, spinning on would only delay it.
         std::thread::yield_now();
