@@ -7,8 +7,8 @@
 //! rules do with more workers than the machine has.
 //!
 //! Work that has just been launched is left to the worker that launched it: it is warm there, and what it talks to
-//! probably lives there too. So an idle worker takes it only when it has waited a while (50 us without the owner having
-//! taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker in eight may
+//! probably lives there too. So an idle worker takes it only when it has waited a while (20 us in the first two looks of a
+//! search and 50 us later, without the owner having taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker in eight may
 //! search at a time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a
 //! wake-up only when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch
 //! has woken somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at
