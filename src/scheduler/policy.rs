@@ -126,9 +126,6 @@ pub(crate) trait Queues {
     /// Takes the next of its own queue: the newest if the worker [`goes_deep`].
     fn own(&self) -> Option<Self::Work>;
 
-    /// Takes the first of what others have given to this worker.
-    fn given(&self) -> Option<Self::Work>;
-
     /// Takes the first of what other threads have launched.
     fn injected(&self) -> Option<Self::Work>;
 
@@ -184,12 +181,10 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
-/// The next coroutine that a worker starts: one that it was given, of its own, or of those that other threads have launched.
+/// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given is
+/// ready at its next look outside, so that what it has launched itself does not wait for that.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
-    if let Some(work) = queues.given() {
-        return Some(work);
-    }
     if let Some(work) = queues.own() {
         return Some(work);
     }

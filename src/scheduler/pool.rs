@@ -48,7 +48,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
-    /// What others have given to this worker because it hosts so much less, counted as handed to it until somebody takes it.
+    /// What others have given to this worker because it hosts so much less, counted as handed to it until it starts.
     given: Injector<Fresh>,
     /// How many coroutines the worker has taken from its own queue.
     pub(super) taken: AtomicU32,
@@ -290,11 +290,7 @@ impl Seat {
         if self.given.is_empty() {
             return None;
         }
-        let fresh = retry(|| self.given.steal())?;
-        if let Some(home) = self.home.get() {
-            home.handed.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(fresh)
+        retry(|| self.given.steal())
     }
 
     /// The owner has taken something: it does get round to what waits.
@@ -315,8 +311,8 @@ impl Member {
         policy::next(self)
     }
 
-    #[cold]
-    fn take_given_here(&self) -> Option<Fresh> {
+    /// The next of what others have given to this worker.
+    pub(crate) fn given(&self) -> Option<Fresh> {
         let seat = self.seat();
         let given = seat.take_given()?;
         seat.count_taken();
@@ -431,17 +427,6 @@ impl Queues for Member {
         self.index
     }
 
-    #[inline(always)]
-    fn given(&self) -> Option<Fresh> {
-        let seat = self.seat();
-        // In a line that the owner reads all the time. Whoever gives counts first.
-        let handed = seat.home.get().map(|home| &home.handed);
-        if handed.is_none_or(|handed| handed.load(Ordering::Relaxed) == 0) {
-            return None;
-        }
-        self.take_given_here()
-    }
-
     fn own(&self) -> Option<Fresh> {
         if self.queue.is_empty() {
             return None;
@@ -471,7 +456,15 @@ impl Queues for Member {
     }
 
     fn steal_given(&self, victim: usize) -> Option<Fresh> {
-        self.pool.seats[victim].take_given()
+        let victim = &self.pool.seats[victim];
+        let stolen = victim.take_given()?;
+        // It counts here until it starts.
+        let handed = |seat: &'static Seat| seat.home.get().map(|home| &home.handed);
+        if let (Some(theirs), Some(mine)) = (handed(victim), handed(self.seat())) {
+            mine.fetch_add(1, Ordering::Relaxed);
+            theirs.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(stolen)
     }
 }
 

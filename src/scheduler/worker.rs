@@ -190,6 +190,19 @@ impl Worker {
         }
     }
 
+    /// Pool workers: moves what others have given to this one to the ready queue, where nobody else reaches it. Who looks
+    /// gets round to it.
+    fn take_given(&self) {
+        let member = self.member.borrow();
+        let Some(member) = member.as_ref() else {
+            return;
+        };
+        while let Some(given) = member.given() {
+            // SAFETY: the task has not started, and this is the only right to it.
+            unsafe { self.home.push_ready(given.task()) };
+        }
+    }
+
     /// Pool workers: takes one coroutine that has not started, to be started at once. Null if there is none, if it was
     /// given to another worker, or if the next in the queue is such a one.
     #[inline(always)]
@@ -230,7 +243,7 @@ impl Worker {
             return task;
         };
         // Whoever it is given to has the right to it at once.
-        flags.set(before | GIVEN);
+        flags.set(before | GIVEN | HANDED);
         match member.give(self.home, fresh) {
             Some(_) => {
                 flags.set(before);
@@ -269,6 +282,7 @@ impl Worker {
     pub(crate) fn look_outside(&self) {
         self.as_loop(|| {
             self.home.take_inbox();
+            self.take_given();
             let driver = Driver::of(self.home);
             driver.fire_timers();
             driver.poll_reactor();
@@ -292,6 +306,7 @@ impl Worker {
     #[inline(never)]
     fn idle(&self) {
         self.home.take_inbox();
+        self.take_given();
         let driver = Driver::of(self.home);
         driver.fire_timers();
         if !self.home.local.ready.is_empty() {
@@ -359,6 +374,7 @@ impl Worker {
                 self.home.sleep.wake();
             }
             self.home.take_inbox();
+            self.take_given();
             Driver::of(self.home).fire_timers();
         });
     }

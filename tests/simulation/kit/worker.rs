@@ -43,6 +43,7 @@ impl<'a> Worker<'a> {
             self.turn.set(turn);
             if turn.is_multiple_of(LOOK_EVERY) {
                 self.take_inbox();
+                self.look_for_given();
             }
             let prefers_fresh = turn.is_multiple_of(FRESH_EVERY)
                 && !matches!(self.ready.borrow().front(), Some(Task::Fresh(_)));
@@ -112,6 +113,9 @@ impl<'a> Worker<'a> {
     /// True if it has ended.
     fn run_first(&self, job: usize) -> bool {
         let here = self.here();
+        if self.world.given[job].get() {
+            here.handed.set(here.handed.get() - 1);
+        }
         here.hosted.set(here.hosted.get() + 1);
         self.settle();
         self.world.tally.starts(job, self.now());
@@ -157,6 +161,23 @@ impl<'a> Worker<'a> {
         self.ready
             .borrow_mut()
             .append(&mut self.here().inbox.borrow_mut());
+    }
+
+    fn given(&self) -> Option<usize> {
+        let here = self.here();
+        if here.given.borrow().is_empty() {
+            return None;
+        }
+        let job = self.take_given(self.seat)?;
+        here.taken.set(here.taken.get().wrapping_add(1));
+        Some(job)
+    }
+
+    /// `Worker::take_given` of the library.
+    fn look_for_given(&self) {
+        while let Some(job) = self.given() {
+            self.ready.borrow_mut().push_back(Task::Fresh(job));
+        }
     }
 
     pub fn take_fresh(&self) {
@@ -205,6 +226,7 @@ impl<'a> Worker<'a> {
         self.settle();
         self.world.tally.idles(self.seat, self.now());
         self.take_inbox();
+        self.look_for_given();
         if self.has_ready() {
             return;
         }
@@ -241,15 +263,14 @@ impl<'a> Worker<'a> {
         }
         here.asleep.set(false);
         self.take_inbox();
+        self.look_for_given();
     }
 
     fn take_given(&self, seat: usize) -> Option<usize> {
         self.world.spend(costs::POP_INJECTED);
         self.settle();
         let there = &self.world.seats[seat];
-        let job = there.given.borrow_mut().pop_front()?;
-        there.handed.set(there.handed.get() - 1);
-        Some(job)
+        there.given.borrow_mut().pop_front()
     }
 
     fn has_injected(&self) -> bool {
@@ -284,16 +305,6 @@ impl Queues for Worker<'_> {
         Some(job)
     }
 
-    fn given(&self) -> Option<usize> {
-        let here = self.here();
-        if here.given.borrow().is_empty() {
-            return None;
-        }
-        let job = self.take_given(self.seat)?;
-        here.taken.set(here.taken.get().wrapping_add(1));
-        Some(job)
-    }
-
     fn injected(&self) -> Option<usize> {
         self.world.spend(costs::POP_INJECTED);
         self.settle();
@@ -322,6 +333,9 @@ impl Queues for Worker<'_> {
 
     fn steal_given(&self, victim: usize) -> Option<usize> {
         let job = self.take_given(victim)?;
+        let (there, here) = (&self.world.seats[victim], self.here());
+        there.handed.set(there.handed.get() - 1);
+        here.handed.set(here.handed.get() + 1);
         Tally::count(&self.world.tally.steals);
         Some(job)
     }
