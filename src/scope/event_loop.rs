@@ -182,7 +182,8 @@ impl EventLoop {
     }
 
     /// Sleeps until there is something to run, or `limit` is over, and then runs until idle. It also returns when a job that
-    /// lived on this loop has ended on another thread, with its last child.
+    /// lived on this loop has ended on another thread, with its last child, and may return earlier without a reason: a host
+    /// that waits for something asks for that in a loop.
     ///
     /// # Suspension
     ///

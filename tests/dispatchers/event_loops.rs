@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
 use switchback::{EventLoop, event_loop, is_active};
@@ -222,8 +222,14 @@ fn a_host_that_waits_for_its_loop_in_a_limit_is_woken_by_it() {
                 if asks {
                     assert!(host.time_to_next().is_some());
                 }
-                host.wait(Some(Duration::from_secs(30)));
-                assert!(!is_active(), "only the loop's own limit woke it");
+                let start = Instant::now();
+                while is_active() {
+                    host.wait(Some(Duration::from_secs(30)));
+                    assert!(
+                        start.elapsed().as_secs() < 20,
+                        "its own limit did not wake it"
+                    );
+                }
                 Ok(())
             })
         });
