@@ -8,8 +8,8 @@
 //!
 //! Work that has just been launched is left to the worker that launched it: it is warm there, and what it talks to
 //! probably lives there too. So an idle worker takes it only when it has waited a while (20 us in the first two looks of a
-//! search and 50 us later, without the owner having taken anything), or when there is more of it than the owner could start soon (over 2). Only one worker in eight may
-//! search at a time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a
+//! search and 50 us later, without the owner having taken anything), or when there is more of it than the owner could start
+//! soon (over 2). Only one worker in eight may search at a time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a
 //! wake-up only when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch
 //! has woken somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at
 //! once, and without a timer.
@@ -19,8 +19,8 @@
 //! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
-//! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach: if its
-//! new owner takes nothing for that while, because it computes, an idle worker that hosts no more takes it. One that hosts
+//! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach until
+//! that one looks outside: if its new owner takes nothing for that while, because it computes, an idle worker that hosts no more takes it. One that hosts
 //! more, as the giver does, first waits idly for 1 ms, since how the coroutines are spread is for their lives. It is given once.
 //!
 //! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
@@ -35,7 +35,7 @@
 
 use std::cell::Cell;
 
-/// A worker hands a coroutine over when it hosts this many more than another, and an eighth.
+/// A worker gives a coroutine away when it hosts this many more than another, and an eighth.
 const SLACK: u32 = 8;
 /// Among so many it looks for that other one.
 const PROBES: usize = 8;

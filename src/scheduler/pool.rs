@@ -50,7 +50,7 @@ pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
     /// What others have given to this worker because it hosts so much less, counted as handed to it until it starts.
     given: Injector<Fresh>,
-    /// How many coroutines the worker has taken from its own queue.
+    /// How many coroutines the worker has taken from its own queue, and of what it was given.
     pub(super) taken: AtomicU32,
     home: OnceLock<&'static Home>,
 }
