@@ -82,6 +82,12 @@ impl Pace {
         turn == self.look_at.get()
     }
 
+    /// The number of the present turn; there are 2^32.
+    #[inline(always)]
+    pub(super) fn turn(&self) -> u32 {
+        self.turn.get()
+    }
+
     /// Whether the next turn begins with a look outside.
     #[inline(always)]
     pub(super) fn is_look_next(&self) -> bool {

@@ -31,6 +31,12 @@ pub(crate) fn here_if_settled() -> Option<Here> {
     current::home().map(|home| unsafe { Here::of(home) })
 }
 
+/// Which turn the calling thread is in, whose home that is: another one after each suspension.
+#[inline(always)]
+pub(crate) fn turn(home: &'static Home) -> u32 {
+    Worker::of(home).pace.turn()
+}
+
 #[cold]
 fn settle() -> &'static Home {
     let home = Home::obtain();

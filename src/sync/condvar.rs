@@ -132,7 +132,7 @@ impl Condvar {
         let besides = Besides {
             arrive: |_: &mut bool| (),
             leave: |_: &mut bool| (),
-            meanwhile: || mutex.leave(),
+            meanwhile: || mutex.leave(None),
         };
         let waited = wait_with(&here, held, point, Notice::None, besides)?;
         let result = match waited.woken {

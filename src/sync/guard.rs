@@ -12,6 +12,8 @@ use crate::sync::mutex::Mutex;
 #[must_use = "the lock is given up when the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
+    /// The turn of its thread in which the lock was taken, if that is known.
+    since: Option<u32>,
     // The lock counts as held by the coroutine that took it.
     stays: PhantomData<*const ()>,
 }
@@ -25,11 +27,21 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.mutex
     }
 
-    /// The caller has the lock.
-    #[inline(always)]
-    pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
+    /// The caller has the lock, since some turn or other.
+    pub(super) fn handed(mutex: &'a Mutex<T>) -> Self {
         Self {
             mutex,
+            since: None,
+            stays: PhantomData,
+        }
+    }
+
+    /// The caller has the lock, since this turn of its thread.
+    #[inline(always)]
+    pub(super) fn new(mutex: &'a Mutex<T>, turn: u32) -> Self {
+        Self {
+            mutex,
+            since: Some(turn),
             stays: PhantomData,
         }
     }
@@ -56,7 +68,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.mutex.leave();
+        self.mutex.leave(self.since);
     }
 }
 

@@ -69,10 +69,14 @@ type Waiting<'a> = Held<'a, Task, Turn<Holder>, Ticket<Holder>>;
 ///
 /// # Fairness
 ///
-/// First come, first served among the coroutines of one thread: a lock that is given up goes to whoever has waited
-/// longest, and nobody can take it in between. Among threads the lock goes round for 1 ms on one of them, while coroutines
-/// wait there, before it goes to the next, which must be woken first. Until the one who is woken then has waited for 1 ms,
-/// a running coroutine may take the lock ahead of it; coroutines of its own thread never do.
+/// First come, first served while one thread alone uses the lock: it goes to whoever has waited longest when it is given
+/// up, and nobody can take it in between.
+///
+/// Among threads, those of one thread get it in the order of their coming, for 1 ms while some of them wait, before it goes to
+/// the next thread, which must be woken first. Until the one whose turn it is runs, but for no longer than it has waited
+/// for 1 ms in all, a running coroutine may take the lock ahead of it: one of another thread, or, of its own thread, one that
+/// finds it given up by a holder which has not suspended while it held it. So a coroutine that takes the lock often and
+/// briefly goes on until it suspends for another reason, and none of its turns at the lock costs a suspension.
 ///
 /// # Examples
 ///
@@ -158,7 +162,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Fairness
     ///
-    /// As said of [`Mutex`]: first come, first served on each thread, and in turns between threads.
+    /// As said of [`Mutex`]: those who wait get it first come, first served on each thread, and in turns between threads.
     ///
     /// # Errors
     ///
@@ -186,7 +190,7 @@ impl<T: ?Sized> Mutex<T> {
         let here = thread::here();
         let id = here.task().id;
         self.enter(&here, id, Location::caller())?;
-        Ok(MutexGuard::new(self))
+        Ok(MutexGuard::new(self, thread::turn(here.home())))
     }
 
     /// Waits for the turn, which is held from now on.
@@ -219,7 +223,7 @@ impl<T: ?Sized> Mutex<T> {
             return Err(here.cancelled());
         }
         // Cancellation wins until the moment of resumption, so a lock that was handed over goes on.
-        here.check().inspect_err(|_| self.leave())
+        here.check().inspect_err(|_| self.leave(None))
     }
 
     #[inline(always)]
@@ -287,11 +291,12 @@ impl<T: ?Sized> Mutex<T> {
         self.turns.lock().take(me)
     }
 
-    /// Gives the turn up. The caller has it.
+    /// Gives the turn up. The caller has it, and has had it since that turn of its thread, if it knows.
     #[inline(always)]
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, since: Option<u32>) {
         let worker = || current::home().map_or(Worker::NOBODY, worker);
-        let next = self.turns.lock().give_up(worker, clock::now);
+        let is_brief = || since.is_some() && current::home().map(thread::turn) == since;
+        let next = self.turns.lock().give_up(is_brief, worker, clock::now);
         Claimed::hand_back_one(next);
     }
 
@@ -327,7 +332,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let here = thread::here();
         let taken = self.try_enter(&here, here.task().id, Location::caller());
-        taken.then(|| MutexGuard::new(self))
+        taken.then(|| MutexGuard::new(self, thread::turn(here.home())))
     }
 
     /// Runs `body` with the lock held. The body may suspend.

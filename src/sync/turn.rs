@@ -1,11 +1,18 @@
 //! Whose turn it is at a lock that one has at a time.
 //!
-//! Waiters of one thread get the lock in the order of their coming, handed over. Between threads that order has a price: a
-//! lock that was handed to a coroutine of another thread is held by nobody who runs until that thread has been woken,
-//! and whoever meets it meanwhile must wait too, so that in the end every turn costs a wake-up. Two things keep that away.
+//! As long as one thread alone uses the lock, waiters get it in the order of their coming, handed over. Between threads that
+//! order has a price: a lock that was handed to a coroutine of another thread is held by nobody who runs until that thread
+//! has been woken, and whoever meets it meanwhile must wait too, so that in the end every turn costs a wake-up. Three things
+//! keep that away.
 //!
 //! A waiter of another thread is *summoned*: it is woken, and the lock is free until it comes. Whoever runs on yet another
 //! thread may take it then, but not once the waiter has waited for [`PATIENCE`]; then the lock is kept for it.
+//!
+//! A waiter of G's own thread is summoned likewise if G has held the lock *briefly*, which is within one turn of the thread:
+//! then no other coroutine of it has met the lock held, and the line is only there because another thread has. Whoever runs
+//! on that thread may take the lock until the waiter comes, first of all G itself. Handed over, each turn at the lock would
+//! cost a suspension for as long as the line lasts, and it would last for ever (a lock convoy: Blasgen, Gray, Mitoma and
+//! Price, "The convoy phenomenon", 1979).
 //!
 //! And the lock *goes round* on one thread: the line holds the waiters of one thread only, and those of others are set aside,
 //! until nobody waits in line or the thread has had the lock for so long ([`ROUND`]). Then it is the turn of the thread of
@@ -19,9 +26,10 @@
 //! ```text
 //! free                -O> held             taken at once
 //! held                -G> free             nobody waited
-//! held                -G> held by F        handed over: the first waits on G's thread, or will not be passed again
-//! held                -G> free, summoned   the first waits on another thread, and is out of the line now
-//! free, summoned      -O> held, summoned   F is passed by one who runs on another thread than all who wait
+//! held                -G> held by F        handed over: the first will not be passed again, or waits on G's thread
+//! held                -G> free, summoned   the first waits on another thread, or G was brief; it is out of the line now
+//! free, summoned      -O> held, summoned   F is passed by one who runs on another thread than all who wait, or, summoned
+//!                                          by one of its own thread, by one who runs there
 //! held, summoned      -G> free, summoned
 //! held, summoned      -G> held by F        kept: F will not be passed again, and finds the lock its own
 //! free, summoned      -F> held             F has come
@@ -34,9 +42,11 @@
 //! it takes the lock and gives it up, or waits again and leaves the line as everybody does. There is one F at a time, so
 //! G owes a wake-up to nobody else while there is one; and where the line is empty, G brings back those who were set aside.
 //!
-//! # Why the order is kept on one thread
+//! # What is kept of the order on one thread
 //!
 //! Setting aside and bringing back keep it. Who comes stands in line only if all who were set aside are of other threads.
+//! So those who wait get the lock in the order of their coming, whoever passes them while they do: at most those who have
+//! a turn before F has its own.
 
 use crate::sync::line::{Held, Line};
 use crate::sync::wait_list::{Node, Waits};
@@ -46,6 +56,8 @@ use crate::task::word::Generation;
 const PATIENCE: u64 = 1_000_000;
 /// So long, in nanoseconds, the lock goes round on one thread while those of others wait.
 const ROUND: u64 = 1_000_000;
+/// Every so many times that one of the same thread has gone ahead, the clock is looked at.
+const LOOK_EVERY: u32 = 16;
 /// So many who were set aside are looked through before one of them is passed; where there are more, nobody is.
 const LOOKED_THROUGH: usize = 16;
 /// So many who were set aside are looked through for those whose turn it is.
@@ -114,6 +126,10 @@ pub(crate) struct Turn<H> {
     is_split: bool,
     /// One who must not be passed may stand in line, of whatever thread.
     has_unpassed: bool,
+    /// Who was summoned runs on the thread whose waiters stand in line, and lets others of it pass.
+    is_open: bool,
+    /// How often others have had the lock since that summons.
+    passes: u32,
 }
 
 impl<H> Turn<H> {
@@ -137,6 +153,8 @@ pub(crate) fn free<K: Waits, H: Copy>() -> Turns<K, H> {
         round: None,
         is_split: false,
         has_unpassed: false,
+        is_open: false,
+        passes: 0,
     })
 }
 
@@ -170,12 +188,17 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
     /// Whether all who wait let one of that thread pass.
     #[cold]
     fn pass(&self, worker: Worker) -> bool {
-        let (is_let, has_unpassed) = self.state(|turn| {
+        let (is_let, is_open, has_unpassed) = self.state(|turn| {
             let first = turn.summoned.as_ref();
             // Of those in line, too, if all are of one thread.
             let is_let = first.is_none_or(|first| first.lets_pass(worker));
-            (is_let && turn.thread != worker, turn.has_unpassed)
+            let is_line = turn.thread == worker;
+            let is_open = turn.is_open && is_line && !turn.is_split;
+            (is_let && !is_line, is_open, turn.has_unpassed)
         });
+        if is_open {
+            return !has_unpassed;
+        }
         let lets_pass = |ticket: &mut Ticket<H>| ticket.lets_pass(worker);
         is_let
             && (!has_unpassed || self.all_of(LOOKED_THROUGH, lets_pass))
@@ -260,12 +283,13 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         });
     }
 
-    /// G: gives the lock up. Whoever is returned has it now, or is summoned, and must be handed back after the lock of the
+    /// G: gives the lock up; `is_brief` tells whether it has held it within one turn of its thread. Whoever is returned has it now, or is summoned, and must be handed back after the lock of the
     /// line was released.
     #[inline(always)]
     #[must_use]
     pub(crate) fn give_up(
         &self,
+        is_brief: impl Fn() -> bool,
         worker: impl Fn() -> Worker,
         now: impl Fn() -> u64,
     ) -> Option<*const K> {
@@ -274,7 +298,10 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
             let Some(first) = &mut turn.summoned else {
                 return false;
             };
-            if !first.may_be_passed(now()) {
+            turn.passes += 1;
+            let looks = !turn.is_open
+                || (turn.passes % LOOK_EVERY == 0 && !cfg!(mutation = "turn_looks_away"));
+            if looks && !first.may_be_passed(now()) {
                 first.has_turn = true;
                 turn.holder = Some(first.claimant.holder);
             }
@@ -285,11 +312,11 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         }
         let (_, nobody_aside) = self.are_empty();
         if nobody_aside {
-            return self.claim_next(worker, now);
+            return self.claim_next(is_brief, worker, now);
         }
         self.regroup(now());
         loop {
-            let next = self.claim_next(&worker, &now);
+            let next = self.claim_next(&is_brief, &worker, &now);
             if next.is_some() || self.are_empty() == (true, true) {
                 return next;
             }
@@ -300,10 +327,21 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
 
     /// G: hands over to the first in line, or summons it.
     #[inline(always)]
-    fn claim_next(&self, worker: impl Fn() -> Worker, now: impl Fn() -> u64) -> Option<*const K> {
+    fn claim_next(
+        &self,
+        is_brief: impl Fn() -> bool,
+        worker: impl Fn() -> Worker,
+        now: impl Fn() -> u64,
+    ) -> Option<*const K> {
         let next = self.claim_first(|turn, ticket| {
-            if ticket.claimant.worker != worker() && ticket.may_be_passed(now()) {
+            let is_shared = ticket.since.is_some();
+            let is_of_others = is_shared && ticket.claimant.worker != worker();
+            let is_left =
+                is_of_others || (is_shared && (is_brief() || cfg!(mutation = "turn_brief_always")));
+            if is_left && ticket.may_be_passed(now()) {
                 turn.summoned = Some(*ticket);
+                turn.is_open = !is_of_others;
+                turn.passes = 0;
             } else {
                 ticket.has_turn = true;
                 turn.holder = Some(ticket.claimant.holder);

@@ -35,12 +35,31 @@ fn take(lock: Lock, me: u32) -> bool {
 
 /// G: gives the lock up, on its own thread.
 fn give_up(lock: Lock, me: u32) {
-    give_up_at(lock, me, now());
+    give_up_at(lock, me, now(), false);
 }
 
-fn give_up_at(lock: Lock, me: u32, now: u64) {
-    let next = lock.lock().give_up(|| Worker(me as usize), || now);
+/// G: the same, having held it within one turn of its thread.
+fn give_up_briefly(lock: Lock, me: u32) {
+    give_up_at(lock, me, now(), true);
+}
+
+fn give_up_at(lock: Lock, me: u32, now: u64, is_brief: bool) {
+    let next = lock
+        .lock()
+        .give_up(|| is_brief, || Worker(me as usize), || now);
     hand_back(next.map(Kept::at).as_slice());
+}
+
+/// A lock that two threads have used, and that one of the first thread has.
+fn shared() -> Lock {
+    let lock = lock();
+    for me in [2, 1] {
+        if me == 1 {
+            give_up(lock, 2);
+        }
+        assert!(take(lock, me));
+    }
+    lock
 }
 
 /// At the end: nobody has it, and it goes.
@@ -234,7 +253,7 @@ fn overtaking_comes_to_an_end() {
             assert!(!take(lock, 2), "its own thread does not pass it");
             assert!(take(lock, 1));
         }
-        give_up_at(lock, 1, 2_000_000);
+        give_up_at(lock, 1, 2_000_000, false);
         assert_eq!(lock.lock().holder(), Some(2), "kept");
         assert!(!take(lock, 1));
         assert!(waiting.park());
@@ -272,4 +291,85 @@ fn overtaking_keeps_the_place_of_one_who_came_in_vain() {
         end(second);
         demand_free(lock);
     });
+}
+
+/// As the first, but the one who waits is of the giver's own thread, and a third comes from another one.
+#[test]
+fn overtaking_on_one_thread_excludes_and_forgets_nobody() {
+    check(|| {
+        let lock = shared();
+        let inside = Kept::new(crate::util::sync::Shared::new(0));
+        // SAFETY: nobody else is inside; loom checks what that is worth.
+        let add = move || inside.with_mut(|count| unsafe { *count += 1 });
+        let task = Block::coroutine(1);
+        let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+        let giver = thread::spawn(move || {
+            give_up_briefly(lock, 1);
+            let passes = take(lock, 1);
+            if passes {
+                add();
+                give_up_briefly(lock, 1);
+            }
+            passes
+        });
+        let other = thread::spawn(move || {
+            let task = Block::coroutine(1);
+            assert!(enter(task, lock, 2));
+            add();
+            give_up_briefly(lock, 2);
+            end(task);
+        });
+        assert!(waiting.park());
+        add();
+        give_up_briefly(lock, 1);
+        let passes = giver.join().unwrap();
+        other.join().unwrap();
+        // SAFETY: all have ended.
+        let entries = inside.with(|count| unsafe { *count });
+        assert_eq!(entries, 2 + u32::from(passes));
+        inside.free();
+        end(task);
+        demand_free(lock);
+    });
+}
+
+/// Who waits on the giver's own thread is passed there until it has waited too long; others of its thread do not.
+#[test]
+fn overtaking_on_one_thread_comes_to_an_end() {
+    check(|| {
+        let lock = shared();
+        let task = Block::coroutine(1);
+        let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+        give_up_briefly(lock, 1);
+        let mut passes = 0;
+        while take(lock, 1) {
+            passes += 1;
+            assert!(passes < 100, "nobody looks at the clock");
+            give_up_at(lock, 1, 2_000_000, true);
+        }
+        assert_eq!(lock.lock().holder(), Some(1), "kept");
+        assert!(waiting.park());
+        give_up(lock, 1);
+        end(task);
+        demand_free(lock);
+    });
+}
+
+/// Who has held the lock for longer than a turn of its thread hands it over; so does everybody while one thread alone uses it.
+#[test]
+fn overtaking_on_one_thread_is_for_those_who_share_and_are_brief() {
+    for (is_shared, is_brief) in [(true, false), (false, true)] {
+        check(move || {
+            let lock = if is_shared { shared() } else { lock() };
+            assert!(is_shared || take(lock, 1));
+            let task = Block::coroutine(1);
+            let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+            give_up_at(lock, 1, now(), is_brief);
+            assert!(!take(lock, 1));
+            assert!(waiting.park());
+            give_up(lock, 1);
+            end(task);
+            demand_free(lock);
+        });
+    }
 }

@@ -216,3 +216,93 @@ fn one_who_was_set_aside_and_is_cancelled_leaves() {
     assert_eq!(log.take(), ["a1", "a2", "a3"]);
     assert!(lock.try_lock().is_some());
 }
+
+/// Coroutines of one thread, each of which waits for a lock that others know too; the first gets it when all wait, and runs
+/// `first` with it, the second `second`.
+fn two_of_one_thread(
+    first: impl FnOnce(&Mutex<()>, MutexGuard<'_, ()>) -> Result<()>,
+    second: impl FnOnce() -> Result<()>,
+) {
+    let lock = Mutex::new(());
+    std::thread::scope(|threads| threads.spawn(|| drop(lock.try_lock())).join()).unwrap();
+    let (first, second) = (
+        std::cell::Cell::new(Some(first)),
+        std::cell::Cell::new(Some(second)),
+    );
+    run_blocking(|s| {
+        let held = lock.lock()?;
+        s.launch_local(|_| {
+            let guard = lock.lock()?;
+            first.take().expect("once")(&lock, guard)
+        });
+        s.launch_local(|_| {
+            let _guard = lock.lock()?;
+            second.take().expect("once")()
+        });
+        settle()?;
+        drop(held);
+        Ok(())
+    })
+    .unwrap();
+    assert!(lock.try_lock().is_some());
+}
+
+#[test]
+fn one_who_holds_it_briefly_keeps_it_until_it_suspends() {
+    // A moment in which the thread does not run may be too long for it.
+    until(|| {
+        let (log, passes) = (Log::default(), AtomicU32::new(0));
+        two_of_one_thread(
+            |lock, held| {
+                drop(held);
+                for _ in 0..3 {
+                    passes.fetch_add(u32::from(lock.try_lock().is_some()), Ordering::Relaxed);
+                }
+                log.put("first");
+                yield_()?;
+                log.put("first again");
+                Ok(())
+            },
+            || {
+                log.put("second");
+                Ok(())
+            },
+        );
+        log.expect(&["first", "second", "first again"]);
+        passes.into_inner() == 3
+    });
+}
+
+#[test]
+fn one_who_takes_it_again_and_again_leaves_it_to_the_next_after_a_millisecond() {
+    let had = AtomicBool::new(false);
+    two_of_one_thread(
+        |lock, held| {
+            drop(held);
+            let start = Instant::now();
+            while !had.load(Ordering::Relaxed) {
+                drop(lock.lock()?);
+                assert!(start.elapsed() < Duration::from_secs(30));
+            }
+            Ok(())
+        },
+        || {
+            had.store(true, Ordering::Relaxed);
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn one_who_was_suspended_while_it_held_it_hands_it_over() {
+    two_of_one_thread(
+        |lock, held| {
+            yield_()?;
+            drop(held);
+            assert!(lock.is_locked());
+            assert!(lock.try_lock().is_none());
+            Ok(())
+        },
+        || Ok(()),
+    );
+}

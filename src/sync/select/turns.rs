@@ -73,11 +73,11 @@ where
     }
 
     fn finish(self: Box<Self>) -> Result<R> {
-        (self.handler)(MutexGuard::new(self.mutex))
+        (self.handler)(MutexGuard::handed(self.mutex))
     }
 
     fn discard(self: Box<Self>) {
-        drop(MutexGuard::new(self.mutex));
+        drop(MutexGuard::handed(self.mutex));
     }
 }
 
