@@ -282,6 +282,12 @@ impl Home {
         }
     }
 
+    /// Owner: whether others of this thread are ready to run.
+    #[inline(always)]
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.local.ready.is_empty()
+    }
+
     /// Owner: so many turns are about to come. If many tasks live here, they drive each other's memory out of the nearest
     /// one, and where they do not have their turns in the order in which it lies, the processor does not guess what comes next.
     #[inline]

@@ -45,3 +45,28 @@ fn one(address: *const u8) {
 #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[inline(always)]
 fn one(_: *const u8) {}
+
+/// Asks for the line of memory at this address, in order to write it. Nothing is read, so any address will do.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+pub(crate) fn line_to_write<T>(address: *const T) {
+    // SAFETY: a hint, which faults nowhere and changes nothing that a program sees; processors that do not know it do nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}
+
+/// Asks for the line of memory at this address, in order to write it. Nothing is read, so any address will do.
+#[cfg(all(target_arch = "aarch64", not(miri)))]
+#[inline(always)]
+pub(crate) fn line_to_write<T>(address: *const T) {
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+}
+
+/// Asks for nothing.
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[inline(always)]
+pub(crate) fn line_to_write<T>(_: *const T) {}

@@ -93,6 +93,9 @@ impl Futex {
 /// so it must not happen to what goes from hand to hand.
 pub(crate) const BIAS_AFTER: u32 = 200;
 
+/// So many elements of a channel are worth to be taken at once (`sync/channel/batch.rs`).
+pub(crate) const BATCH: usize = 4;
+
 /// Tells the processor, or the model, that this thread waits for another one to make progress.
 #[inline]
 pub(crate) fn pause(round: u32) {

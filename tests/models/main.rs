@@ -27,9 +27,12 @@ mod util {
     pub(crate) mod lock;
     pub(crate) mod biased {
         pub(crate) use super::lock::{BiasedGuard, BiasedLock};
+
+        pub(crate) const STRANGER: u64 = 1;
     }
     #[path = "../../tests/models/fence.rs"]
     pub(crate) mod fence;
+    pub(crate) mod prefetch;
     #[path = "../../tests/models/seam.rs"]
     pub(crate) mod sync;
 }
@@ -76,7 +79,9 @@ mod sync {
         pub(crate) mod core;
     }
     pub(crate) mod channel {
+        mod batch;
         pub(crate) mod core;
+        mod state;
     }
     pub(crate) mod select {
         pub(crate) mod ends;

@@ -176,7 +176,7 @@ fn demand_of_pipe(limit: usize, waits: &'static [Operation]) {
 
 #[test]
 fn order_of_two_receives_that_are_cancelled() {
-    for limit in [0, 1] {
+    for limit in [0, 1, usize::MAX] {
         demand_of_pipe(limit, &[Operation::Receive, Operation::Receive]);
     }
 }
@@ -190,7 +190,7 @@ fn order_of_two_sends_that_are_cancelled() {
 
 #[test]
 fn order_of_a_send_and_a_receive_that_are_cancelled() {
-    for limit in [0, 1] {
+    for limit in [0, 1, usize::MAX] {
         demand_of_pipe(limit, &[Operation::Send(1), Operation::Receive]);
     }
 }

@@ -265,3 +265,74 @@ fn pipe_a_buffer_that_grows_loses_nothing() {
         pipe.free();
     });
 }
+
+/// Two receivers of an unlimited channel, each of which may take many elements at once, and find that the other has.
+#[test]
+fn pipe_a_batch_is_received_in_order_and_once() {
+    check(|| {
+        let pipe = pipe(usize::MAX);
+        for element in 1..=2 {
+            assert_eq!(try_send(pipe, element), Sent::Taken);
+        }
+        let receivers = [2, 1].map(|times| {
+            thread::spawn(move || {
+                let task = Block::coroutine(1);
+                let got = (0..times).map(|_| match receive(task, pipe) {
+                    Got::Element(element) => element,
+                    other => panic!("{other:?}"),
+                });
+                let got: Vec<u32> = got.collect();
+                end(task);
+                got
+            })
+        });
+        for element in 3..=5 {
+            assert_eq!(try_send(pipe, element), Sent::Taken);
+        }
+        let mut all = Vec::new();
+        for receiver in receivers {
+            let got = receiver.join().unwrap();
+            assert!(got.is_sorted(), "{got:?}");
+            all.extend(got);
+        }
+        assert!(!pipe.lock().is_closed_for_receive());
+        while let Got::Element(element) = try_receive(pipe) {
+            assert!(
+                all.iter().all(|earlier| *earlier < element),
+                "{all:?}, {element}"
+            );
+            all.push(element);
+        }
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4, 5]);
+        pipe.free();
+    });
+}
+
+/// What is in a batch is there for those who do not wait, and for a cancel.
+#[test]
+fn pipe_a_batch_meets_a_cancel() {
+    check(|| {
+        let pipe = pipe(usize::MAX);
+        for element in 1..=4 {
+            assert_eq!(try_send(pipe, element), Sent::Taken);
+        }
+        let task = Block::coroutine(1);
+        assert_eq!(receive(task, pipe), Got::Element(1));
+        let canceller = thread::spawn(move || cancel_pipe(pipe));
+        let other = thread::spawn(move || try_receive(pipe));
+        let got = [receive(task, pipe), other.join().unwrap()];
+        let mut all = canceller.join().unwrap();
+        for got in got {
+            match got {
+                Got::Element(element) => all.push(element),
+                other => assert_eq!(other, Got::Ended),
+            }
+        }
+        all.sort_unstable();
+        assert_eq!(all, [2, 3, 4]);
+        assert!(pipe.lock().is_closed_for_receive());
+        end(task);
+        pipe.free();
+    });
+}

@@ -130,7 +130,7 @@ pub fn cancel_pipe(pipe: Pipe) -> Vec<u32> {
         .lock()
         .cancel(None, |task| claimed.push(Kept::at(task)));
     hand_back(&claimed);
-    rest.elements.into_iter().collect()
+    rest.elements.into_iter().flatten().collect()
 }
 
 /// What became of an element, at its sender's.
@@ -232,9 +232,20 @@ pub enum Got {
 
 /// R: takes; with the lock still held if there is nothing.
 fn take(pipe: &Pipe) -> Result<Got, End<'_>> {
+    let locked = loop {
+        let Some(batch) = pipe.batch() else {
+            break pipe.lock();
+        };
+        if let Some(element) = batch.take(Block::thread()) {
+            return Ok(Got::Element(element));
+        }
+        let locked = pipe.lock();
+        if !locked.fill(batch) {
+            break locked;
+        }
+    };
     let mut claimed = None;
-    let locked = pipe.lock();
-    match locked.take(|task| claimed = Some(Kept::at(task))) {
+    match locked.take_unbatched(|task| claimed = Some(Kept::at(task))) {
         Take::Element(element) => {
             drop(locked);
             hand_back(claimed.as_slice());
@@ -246,7 +257,14 @@ fn take(pipe: &Pipe) -> Result<Got, End<'_>> {
 }
 
 pub fn try_receive(pipe: Pipe) -> Got {
-    take(&pipe).unwrap_or(Got::Empty)
+    let mut claimed = None;
+    let take = pipe.lock().take(|task| claimed = Some(Kept::at(task)));
+    hand_back(claimed.as_slice());
+    match take {
+        Take::Element(element) => Got::Element(element),
+        Take::Ended(_) => Got::Ended,
+        Take::Empty => Got::Empty,
+    }
 }
 
 /// A receive that waits, linked and published.

@@ -2,7 +2,8 @@
 //!
 //! One lock guards everything. It knows nothing of suspension: what must wait is told so, and links its node while the
 //! lock is still held; what was woken is told to the caller, who hands it back after the lock was released. No value and no
-//! cause is dropped under the lock, and the buffer grows outside it.
+//! cause is dropped under the lock, and the buffer grows outside it. (Of an unlimited channel the oldest elements may be in a
+//! batch with a lock of its own, see `batch.rs`: together the two are the buffer of which is spoken here.)
 //!
 //! # Who waits
 //!
@@ -33,9 +34,11 @@
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 
+use crate::sync::channel::batch::Batch;
+use crate::sync::channel::state::{End, State};
 use crate::sync::wait_list::{Node, WaitList, Waits};
 use crate::task::word::Generation;
-use crate::util::biased::{BiasedGuard, BiasedLock};
+use crate::util::biased::{BiasedGuard, BiasedLock, STRANGER};
 use crate::util::sync::Shared;
 
 /// What a send into a full channel does.
@@ -73,23 +76,8 @@ pub(crate) enum Take<T, C> {
     Ended(Option<C>),
 }
 
-#[derive(Debug)]
-enum End<C> {
-    Open,
-    Closed(Option<C>),
-    Cancelled(Option<C>),
-}
-
 /// The slot of a waiter: with an element in it, or without.
 pub(crate) type Slot<T> = Option<T>;
-
-#[derive(Debug)]
-struct State<K, T, C> {
-    buffer: VecDeque<T>,
-    end: End<C>,
-    receivers: WaitList<K, Slot<T>>,
-    senders: WaitList<K, Slot<T>>,
-}
 
 /// A channel, as far as it is a protocol. `K` is who waits, `C` the cause with which it ends.
 #[derive(Debug)]
@@ -98,6 +86,8 @@ pub(crate) struct Core<K, T, C> {
     limit: usize,
     overflow: Overflow,
     state: Shared<State<K, T, C>>,
+    /// Of an unlimited channel.
+    batch: Option<Box<Batch<T>>>,
 }
 
 /// What a cancel has done.
@@ -105,8 +95,8 @@ pub(crate) struct Core<K, T, C> {
 pub(crate) struct Rest<T> {
     /// Whether this was the end, and not something after it.
     pub(crate) is_first: bool,
-    /// What was left in the channel.
-    pub(crate) elements: VecDeque<T>,
+    /// What was left in the channel: what was in the batch, and what in the buffer.
+    pub(crate) elements: [VecDeque<T>; 2],
 }
 
 impl<K: Waits, T, C: Clone> Core<K, T, C> {
@@ -117,10 +107,12 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
             overflow,
             state: Shared::new(State {
                 buffer: VecDeque::new(),
+                sender: STRANGER,
                 end: End::Open,
                 receivers: WaitList::new(),
                 senders: WaitList::new(),
             }),
+            batch: (limit == usize::MAX).then(|| Box::new(Batch::new())),
         }
     }
 
@@ -133,8 +125,15 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
     pub(crate) fn lock_by(&self, thread: u64) -> Locked<'_, K, T, C> {
         Locked {
             core: self,
+            thread,
             _guard: self.lock.lock(thread),
         }
+    }
+
+    /// What receivers have taken at once, of an unlimited channel.
+    #[inline(always)]
+    pub(crate) fn batch(&self) -> Option<&Batch<T>> {
+        self.batch.as_deref()
     }
 
     /// The lock itself, for one who must hold several.
@@ -152,92 +151,9 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
         let guard = ManuallyDrop::into_inner(unsafe { self.lock.assume_held() });
         ManuallyDrop::new(Locked {
             core: self,
+            thread: K::thread(),
             _guard: guard,
         })
-    }
-}
-
-// Functions and not closures, which cannot be asked to be inlined: elsewhere each element and each answer goes through memory.
-impl<K: Waits, T, C: Clone> State<K, T, C> {
-    /// [`Locked::offer`].
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
-    #[inline(always)]
-    unsafe fn offer(
-        &mut self,
-        limit: usize,
-        overflow: Overflow,
-        value: T,
-        woken: impl FnOnce(*const K),
-    ) -> Offer<T, C> {
-        if let End::Closed(cause) | End::Cancelled(cause) = &self.end
-            && !cfg!(mutation = "channel_offer_after_end")
-        {
-            return Offer::Ended(value, cause.clone());
-        }
-        let mut value = Some(value);
-        // SAFETY: the lock is held.
-        let receiver = unsafe { self.receivers.claim_first(|slot| *slot = value.take()) };
-        if let Some(((), task)) = receiver {
-            woken(task);
-            return Offer::Taken;
-        }
-        let value = value.expect("only a receiver takes it");
-        let buffer = &mut self.buffer;
-        if buffer.len() < limit {
-            if buffer.len() == buffer.capacity() {
-                let more = buffer.len().saturating_mul(2).clamp(4, limit.max(4));
-                return Offer::Grow(value, more);
-            }
-            buffer.push_back(value);
-            return Offer::Taken;
-        }
-        match overflow {
-            Overflow::Suspend => Offer::Full(value),
-            Overflow::DropLatest => Offer::Dropped(value),
-            Overflow::DropOldest => match buffer.pop_front() {
-                None => Offer::Dropped(value),
-                Some(oldest) => {
-                    buffer.push_back(value);
-                    Offer::Dropped(oldest)
-                }
-            },
-        }
-    }
-
-    /// [`Locked::take`].
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
-    #[inline(always)]
-    unsafe fn take(&mut self, overflow: Overflow, woken: impl FnOnce(*const K)) -> Take<T, C> {
-        let first = self.buffer.pop_front();
-        if first.is_some() && overflow != Overflow::Suspend {
-            return first.map_or(Take::Empty, Take::Element);
-        }
-        // SAFETY: the lock is held.
-        let sender = unsafe { self.senders.claim_first(Option::take) };
-        let brought = sender.and_then(|(element, task)| {
-            woken(task);
-            element
-        });
-        match (first, brought) {
-            (Some(first), brought) => {
-                // There is memory for it: the first has just left.
-                if let Some(brought) = brought {
-                    self.buffer.push_back(brought);
-                }
-                Take::Element(first)
-            }
-            (None, Some(brought)) => Take::Element(brought),
-            (None, None) => match &self.end {
-                End::Open => Take::Empty,
-                End::Closed(cause) | End::Cancelled(cause) => Take::Ended(cause.clone()),
-            },
-        }
     }
 }
 
@@ -245,6 +161,7 @@ impl<K: Waits, T, C: Clone> State<K, T, C> {
 #[derive(Debug)]
 pub(crate) struct Locked<'a, K, T, C> {
     core: &'a Core<K, T, C>,
+    thread: u64,
     _guard: BiasedGuard<'a>,
 }
 
@@ -261,16 +178,42 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     #[inline(always)]
     pub(crate) fn offer(&self, value: T, woken: impl FnOnce(*const K)) -> Offer<T, C> {
         let (limit, overflow) = (self.core.limit, self.core.overflow);
+        if limit == usize::MAX {
+            self.state(|state| state.note_sender(self.thread));
+        }
         // SAFETY: the lock is held.
         self.state(|state| unsafe { state.offer(limit, overflow, value, woken) })
     }
 
     /// R: takes the oldest element; the first waiting sender moves up.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn take(&self, woken: impl FnOnce(*const K)) -> Take<T, C> {
+        let batch = self.core.batch();
+        match batch
+            .filter(|_| !cfg!(mutation = "channel_batch_overtaken"))
+            .and_then(|batch| batch.take(self.thread))
+        {
+            Some(element) => Take::Element(element),
+            None => self.take_unbatched(woken),
+        }
+    }
+
+    /// The same, where nothing is in a batch.
+    #[inline(always)]
+    pub(crate) fn take_unbatched(&self, woken: impl FnOnce(*const K)) -> Take<T, C> {
         let overflow = self.core.overflow;
         // SAFETY: the lock is held.
         self.state(|state| unsafe { state.take(overflow, woken) })
+    }
+
+    /// R, which has found no batch: takes many elements of another thread at once. Whether there is a batch now.
+    #[inline(never)]
+    pub(crate) fn fill(&self, batch: &Batch<T>) -> bool {
+        self.state(|state| {
+            let is_from_here = state.sender == self.thread && self.thread > STRANGER;
+            (batch.has_some() && !cfg!(mutation = "channel_fill_blind"))
+                || (!is_from_here && batch.fill(self.thread, &mut state.buffer))
+        })
     }
 
     /// S, after [`Offer::Full`]: waits in line. `publish` runs before the lock is released.
@@ -385,7 +328,13 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
             if !cfg!(mutation = "channel_cancel_forgets_senders") {
                 release(&state.senders, woken);
             }
-            let elements = std::mem::take(&mut state.buffer);
+            let batch = match &self.core.batch {
+                Some(batch) if !cfg!(mutation = "channel_cancel_forgets_batch") => {
+                    batch.take_all(self.thread)
+                }
+                _ => VecDeque::new(),
+            };
+            let elements = [batch, std::mem::take(&mut state.buffer)];
             (Rest { is_first, elements }, unused)
         })
     }
@@ -420,12 +369,14 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
     /// Whether there is nothing to receive at this moment.
     pub(crate) fn has_nothing(&self) -> bool {
         // SAFETY: the lock is held.
-        self.state(|state| state.buffer.is_empty() && unsafe { state.senders.is_empty() })
+        self.len() == 0 && self.state(|state| unsafe { state.senders.is_empty() })
     }
 
     /// How many elements are in the buffer.
     pub(crate) fn len(&self) -> usize {
-        self.state(|state| state.buffer.len())
+        let batch = self.core.batch.as_ref();
+        let in_batch = batch.map_or(0, |batch| batch.len(self.thread));
+        in_batch + self.state(|state| state.buffer.len())
     }
 }
 

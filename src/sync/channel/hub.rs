@@ -99,7 +99,7 @@ impl<T> Hub<T> {
         if rest.is_first {
             self.run_handlers(cause.as_ref());
         }
-        for element in rest.elements {
+        for element in rest.elements.into_iter().flatten() {
             self.lose(element);
         }
     }

@@ -1,9 +1,11 @@
 //! Channels.
 //!
-//! - [`core`] is the protocol: buffer, waiters, end; it knows nothing of suspension.
+//! - [`core`] is the protocol: buffer, waiters, end; it knows nothing of suspension. [`state`] is what its lock guards, [`batch`]
+//!   what receivers take at once.
 //! - [`hub`] is what the two ends share; [`sender`] and [`receiver`] are the ends.
 //! - [`produce`] ties a coroutine to a channel, [`consume`] a channel to a piece of code; [`ticker`] is such a coroutine.
 
+mod batch;
 mod capacity;
 mod consume;
 pub(crate) mod core;
@@ -13,6 +15,7 @@ mod iter;
 mod produce;
 mod receiver;
 mod sender;
+mod state;
 mod ticker;
 
 use std::fmt;

@@ -117,9 +117,24 @@ impl<T> Receiver<T> {
     fn receive(&self, place: &'static Location<'static>) -> Result<Result<T, Closed>> {
         let here = thread::here();
         here.check()?;
+        let core = &self.hub.core;
+        let locked = loop {
+            let Some(batch) = core.batch() else {
+                break core.lock_by(here.thread());
+            };
+            if let Some(element) = batch.take(here.thread()) {
+                return Ok(Ok(element));
+            }
+            if !here.home().has_ready() {
+                batch.await_more();
+            }
+            let locked = core.lock_by(here.thread());
+            if !locked.fill(batch) {
+                break locked;
+            }
+        };
         let mut claimed = None;
-        let locked = self.hub.core.lock_by(here.thread());
-        match locked.take(|task| claimed = Some(task)) {
+        match locked.take_unbatched(|task| claimed = Some(task)) {
             Take::Element(element) => {
                 drop(locked);
                 Claimed::hand_back_one(claimed);
