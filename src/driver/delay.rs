@@ -24,7 +24,7 @@ pub(crate) struct Timer {
 impl Timer {
     pub(crate) fn new(waiter: Waiter) -> Self {
         Self {
-            node: TimerNode::new(wake),
+            node: TimerNode::new(wake, waiter.task().cast()),
             waiter,
         }
     }
@@ -103,7 +103,7 @@ pub(crate) struct Alarm<'a, C> {
 impl<'a, C> Alarm<'a, C> {
     pub(crate) fn new(context: &'a C, ring: fn(&C)) -> Self {
         Self {
-            node: TimerNode::new(ring_alarm::<C>),
+            node: TimerNode::new(ring_alarm::<C>, std::ptr::null()),
             ring,
             context,
         }

@@ -89,18 +89,23 @@ impl Driver {
         unsafe { driver.as_ref() }.expect("a home that is in use has a driver")
     }
 
-    /// Fires the timers that are due.
-    pub(crate) fn fire_timers(&self) {
+    /// Fires the timers of this home that are due.
+    pub(crate) fn fire_timers(&self, home: &Home) {
         if self.wheel.borrow().is_empty() {
             return;
         }
         let now = self.clock.now();
+        let mut count = 0;
         loop {
             let due = self.wheel.borrow_mut().pop_expired(now);
-            let Some(node) = due else { return };
-            self.fired.set(now);
+            let Some(node) = due else { break };
+            count += 1;
             // SAFETY: a node stands in its owner's frame until it was removed or fired; firing it comes first here.
             unsafe { wheel::TimerNode::fire(node) };
+        }
+        if count > 0 {
+            self.fired.set(now);
+            home.were_woken(count);
         }
     }
 

@@ -229,6 +229,9 @@ impl Wheel {
                 }
                 self.due.remove(first);
                 self.count_down();
+                if let Some(next) = self.due.first() {
+                    next.prefetch_subject();
+                }
                 return Some(first.as_ptr());
             }
             match self.earliest_slot() {
@@ -304,11 +307,11 @@ impl Wheel {
         if slot.level == 0 {
             // All are due. From the newest on, because many that sleep equally long then come to
             // the heap in falling order, which it likes best.
-            while let Some(timer) = self.slots.next_of(&mut opened) {
+            while let Some(timer) = self.slots.next_of(&mut opened, true) {
                 self.due.push(timer.node);
             }
         } else {
-            while let Some(timer) = self.slots.next_of(&mut opened) {
+            while let Some(timer) = self.slots.next_of(&mut opened, false) {
                 self.place(timer);
             }
         }

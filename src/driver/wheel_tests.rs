@@ -77,7 +77,7 @@ impl Pair {
     fn new(now: u64, count: usize) -> Self {
         let timer = |number| {
             let timer = Timer {
-                node: TimerNode::new(note),
+                node: TimerNode::new(note, std::ptr::null()),
                 number,
                 fired: Cell::new(0),
             };
@@ -481,7 +481,7 @@ fn a_node_may_free_its_frame_when_it_fires() {
         drop(unsafe { Box::from_raw(node.as_ptr()) });
     }
     let mut wheel = Wheel::new(0);
-    let node = NonNull::from(Box::leak(Box::new(TimerNode::new(free))));
+    let node = NonNull::from(Box::leak(Box::new(TimerNode::new(free, std::ptr::null()))));
     // SAFETY: a new node, which only its own function frees.
     unsafe { wheel.insert(node, 10) };
     assert_eq!(wheel.pop_expired(9), None);

@@ -9,10 +9,10 @@
 //! Work that has just been launched is left to the worker that launched it: it is warm there, and what it talks to
 //! probably lives there too. So an idle worker takes it only when it has waited a while (20 us in the first two looks of a
 //! search and 50 us later, without the owner having taken anything), or when there is more of it than the owner could start
-//! soon (over 2). Only one worker in eight may search at a time, and a launch wakes nobody while one does; so a worker that launches and joins in a loop pays for a
-//! wake-up only when the searcher has given up, which it does after a few looks in vain. Nobody searches before a launch
-//! has woken somebody: a worker that is idle because its coroutines wait for each other or for the world goes to sleep at
-//! once, and without a timer.
+//! soon (over 2). Only one worker in eight may search at a time, and a launch wakes nobody while one does; so a worker that
+//! launches and joins in a loop pays for a wake-up only when the searcher has given up, which it does after a few looks in
+//! vain, in one search or, where its own work interrupts it, in several. Nobody searches before a launch has woken somebody: a
+//! worker that is idle because its coroutines wait for each other or for the world goes to sleep at once, and without a timer.
 //!
 //! Nobody sleeps while work waits: whoever gives up searching takes itself out of the count of searchers, announces its
 //! sleep, and only then looks at all queues once more; whoever launches pushes first and then reads that count and looks for
@@ -20,8 +20,9 @@
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
 //! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach until
-//! that one looks outside: if its new owner takes nothing for that while, because it computes, an idle worker that hosts no more takes it. One that hosts
-//! more, as the giver does, first waits idly for 1 ms, since how the coroutines are spread is for their lives. It is given once.
+//! that one looks outside: if its new owner takes nothing for that while, because it computes, an idle worker that hosts no
+//! more takes it. One that hosts more, as the giver does, first waits idly for 1 ms, since how the coroutines are spread is
+//! for their lives. It is given once.
 //!
 //! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
@@ -132,6 +133,9 @@ pub(crate) trait Queues {
     /// Takes work from another worker: half of what it has if `many`, else one. Gives one of it, and has the rest in its
     /// own queue.
     fn steal_from(&self, victim: usize, many: bool) -> Option<Self::Work>;
+
+    /// How often in a row this worker has looked for work and seen none anywhere.
+    fn in_vain(&self) -> &Cell<u32>;
 
     /// What this worker has noticed about another one.
     fn notes(&self, victim: usize) -> &Cell<Note>;
@@ -276,17 +280,21 @@ fn search_as_idle(me: &impl Idler) {
     me.sleep_unless(|| !floor.is_searched() && has_work(floor));
 }
 
-/// True if something is ready to run here now.
+/// True if something is ready to run here now. If that is work of its own, the looks in vain before it count for the next search
+/// as well: a worker whose timers and messages come again and again would otherwise search for ever.
 fn hunt(me: &impl Idler) -> bool {
     let floor = me.floor();
-    let (mut naps, mut in_vain) = (0, 0);
-    while in_vain < LOOKS {
+    let in_vain = || me.with_queues(|queues| queues.in_vain().get());
+    let set_in_vain = |looks: u32| me.with_queues(|queues| queues.in_vain().set(looks));
+    let mut naps = 0;
+    while in_vain() < LOOKS {
         let is_much = |_: usize, waiting: usize| waiting > KEEP;
         if take_from_anybody(me, |queues| steal(queues, is_much)) {
+            set_in_vain(0);
             return true;
         }
         let before: Vec<u32> = (0..floor.seats()).map(|seat| floor.taken(seat)).collect();
-        in_vain = if has_work(floor) { 0 } else { in_vain + 1 };
+        set_in_vain(if has_work(floor) { 0 } else { in_vain() + 1 });
         me.nap(if naps < FIRST_LOOKS {
             FIRST_PATIENCE
         } else {
@@ -302,9 +310,11 @@ fn hunt(me: &impl Idler) -> bool {
                 .or_else(|| steal_given(queues, is_stuck))
         };
         if take_from_anybody(me, steal_stuck) {
+            set_in_vain(0);
             return true;
         }
     }
+    set_in_vain(0);
     false
 }
 

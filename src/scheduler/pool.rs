@@ -61,6 +61,7 @@ pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
     queue: OwnQueue<Fresh>,
+    in_vain: Cell<u32>,
     /// What it has noticed about each worker.
     notes: Box<[Cell<Note>]>,
     /// How often it has looked for a worker that hosts less.
@@ -143,6 +144,7 @@ impl Pool {
                     queue,
                     notes: self.seats.iter().map(|_| Cell::default()).collect(),
                     // So that not all ask the same ones at the same time.
+                    in_vain: Cell::new(0),
                     rounds: Cell::new(index),
                 })
             };
@@ -449,6 +451,10 @@ impl Queues for Member {
         } else {
             queue.steal_one()
         }
+    }
+
+    fn in_vain(&self) -> &Cell<u32> {
+        &self.in_vain
     }
 
     fn notes(&self, victim: usize) -> &Cell<Note> {

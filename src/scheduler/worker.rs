@@ -138,7 +138,7 @@ impl Worker {
     /// Runs until nothing is ready.
     pub(crate) fn run_dry(&self) {
         self.home.take_inbox();
-        Driver::of(self.home).fire_timers();
+        Driver::of(self.home).fire_timers(self.home);
         self.run(|popped| popped.is_null());
     }
 
@@ -284,7 +284,7 @@ impl Worker {
             self.home.take_inbox();
             self.take_given();
             let driver = Driver::of(self.home);
-            driver.fire_timers();
+            driver.fire_timers(self.home);
             driver.poll_reactor();
         });
     }
@@ -308,7 +308,7 @@ impl Worker {
         self.home.take_inbox();
         self.take_given();
         let driver = Driver::of(self.home);
-        driver.fire_timers();
+        driver.fire_timers(self.home);
         if !self.home.local.ready.is_empty() {
             return;
         }
@@ -375,7 +375,7 @@ impl Worker {
             }
             self.home.take_inbox();
             self.take_given();
-            Driver::of(self.home).fire_timers();
+            Driver::of(self.home).fire_timers(self.home);
         });
     }
 

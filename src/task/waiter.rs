@@ -27,6 +27,12 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
+    /// Who waits.
+    #[inline]
+    pub(crate) fn task(&self) -> *const Task {
+        self.task
+    }
+
     pub(crate) fn new(task: *const Task) -> Self {
         Self {
             links: Links::new(),

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod kit;
+mod quiet;
 
 use kit::scenarios::{SCENARIOS, SIZES, Scenario};
 use kit::tally::Report;

@@ -9,6 +9,13 @@ use std::fmt;
 use std::marker::PhantomPinned;
 use std::ptr::NonNull;
 
+use crate::util::prefetch;
+
+/// How many lines of memory a node covers, wherever in the first one it begins, with what its owner needs behind it.
+const NODE_LINES: usize = size_of::<TimerNode>().div_ceil(64) + 1;
+/// How many of what firing it will touch are asked for: a task's block has no more.
+const SUBJECT_LINES: usize = 3;
+
 /// A timer in its owner's frame: a deadline, and what to do when it has passed.
 ///
 /// It belongs to one thread. It is linked from [`Wheel::insert`](super::Wheel::insert) to
@@ -28,6 +35,8 @@ pub struct TimerNode {
     pub(super) sequence: Cell<u64>,
     pub(super) place: Cell<Place>,
     fire: unsafe fn(NonNull<TimerNode>),
+    /// Memory that firing it will touch.
+    subject: *const (),
     /// Others point to it, so no `&mut` to a struct that contains one may claim to be the only
     /// path.
     _pinned: PhantomPinned,
@@ -54,9 +63,10 @@ pub(super) type Link = Option<Linked>;
 pub(super) struct Linked(NonNull<TimerNode>);
 
 impl TimerNode {
-    /// Makes a node that is not linked; `fire` is what [`TimerNode::fire`] will call.
+    /// Makes a node that is not linked; `fire` is what [`TimerNode::fire`] will call, and
+    /// `subject`, if it is not null, something that will need, to be fetched in advance.
     #[must_use]
-    pub const fn new(fire: unsafe fn(NonNull<TimerNode>)) -> Self {
+    pub const fn new(fire: unsafe fn(NonNull<TimerNode>), subject: *const ()) -> Self {
         Self {
             next: Cell::new(None),
             prev: Cell::new(None),
@@ -65,6 +75,7 @@ impl TimerNode {
             sequence: Cell::new(0),
             place: Cell::new(Place::Unlinked),
             fire,
+            subject,
             _pinned: PhantomPinned,
         }
     }
@@ -125,6 +136,28 @@ impl Linked {
     #[inline]
     pub(super) fn as_ptr(self) -> NonNull<TimerNode> {
         self.0
+    }
+
+    /// Asks for the memory of the node.
+    #[inline]
+    pub(super) fn prefetch(self) {
+        prefetch::lines(self.0.as_ptr(), NODE_LINES);
+    }
+
+    /// Asks for the memory of its place.
+    #[inline]
+    pub(super) fn prefetch_place(self) {
+        prefetch::line_to_write(
+            self.0
+                .as_ptr()
+                .wrapping_byte_add(std::mem::offset_of!(TimerNode, place)),
+        );
+    }
+
+    /// Asks for the memory that firing it will touch.
+    #[inline]
+    pub(super) fn prefetch_subject(self) {
+        prefetch::lines(self.subject, SUBJECT_LINES);
     }
 
     /// Returns whether this node expires before `other`.

@@ -13,6 +13,8 @@ use super::node::{Linked, Place};
 
 /// So that a chunk has some 500 bytes.
 const ROOM: usize = 31;
+/// Of a slot that was opened, the node that comes so many later is asked for.
+const AHEAD: usize = 4;
 /// No chunk.
 const NONE: u32 = u32::MAX;
 /// So many chunks are kept when no timer is left.
@@ -119,13 +121,22 @@ impl<const COUNT: usize> Slots<COUNT> {
         Opened(std::mem::replace(&mut self.newest[slot], NONE))
     }
 
-    /// One timer of a slot that was opened.
+    /// One timer of a slot that was opened. Of a later one the memory is asked for: of all its node if `is_due`, else of what
+    /// a move writes.
     #[inline]
-    pub(super) fn next_of(&mut self, opened: &mut Opened) -> Option<Entry> {
+    pub(super) fn next_of(&mut self, opened: &mut Opened, is_due: bool) -> Option<Entry> {
         let number = opened.0;
         let chunk = self.chunks.get_mut(number as usize)?;
         chunk.len -= 1;
-        let entry = chunk.entries[usize::from(chunk.len)].take();
+        let at = usize::from(chunk.len);
+        if let Some(Some(later)) = chunk.entries.get(at.wrapping_sub(AHEAD)) {
+            if is_due {
+                later.node.prefetch();
+            } else {
+                later.node.prefetch_place();
+            }
+        }
+        let entry = chunk.entries[at].take();
         if chunk.len == 0 {
             opened.0 = chunk.below;
             self.end_chunk(number);

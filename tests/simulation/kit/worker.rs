@@ -19,6 +19,7 @@ pub struct Worker<'a> {
     thread: &'a SequenceScope<Pause>,
     ready: RefCell<VecDeque<Task>>,
     turn: Cell<u32>,
+    in_vain: Cell<u32>,
     rounds: Cell<usize>,
     notes: Vec<Cell<Note>>,
 }
@@ -31,6 +32,7 @@ impl<'a> Worker<'a> {
             thread,
             ready: RefCell::default(),
             turn: Cell::new(0),
+            in_vain: Cell::new(0),
             rounds: Cell::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
         }
@@ -325,6 +327,10 @@ impl Queues for Worker<'_> {
         self.world.spend(further as u64 * costs::MOVE);
         Tally::count(&self.world.tally.steals);
         Some(job)
+    }
+
+    fn in_vain(&self) -> &Cell<u32> {
+        &self.in_vain
     }
 
     fn notes(&self, victim: usize) -> &Cell<Note> {

@@ -1,0 +1,171 @@
+//! A worker alone with the policy: its own work comes again and again, and nobody launches anything.
+
+use std::cell::Cell;
+
+use crate::kit::policy::{self, Floor, Idler, Note, Queues};
+
+/// What it has been asked for since it was woken by a launch.
+#[derive(Debug, Default)]
+struct Alone {
+    restless: Cell<bool>,
+    searching: Cell<u32>,
+    is_ready: Cell<bool>,
+    in_vain: Cell<u32>,
+    note: Cell<Note>,
+    naps: Cell<u32>,
+    sleeps: Cell<u32>,
+}
+
+impl Floor for Alone {
+    fn seats(&self) -> usize {
+        2
+    }
+
+    fn waiting(&self, _: usize) -> usize {
+        0
+    }
+
+    fn taken(&self, _: usize) -> u32 {
+        0
+    }
+
+    fn load(&self, _: usize) -> Option<u32> {
+        Some(0)
+    }
+
+    fn has_given(&self, _: usize) -> bool {
+        false
+    }
+
+    fn has_injected(&self) -> bool {
+        false
+    }
+
+    fn idle(&self) -> u32 {
+        1
+    }
+
+    fn is_searched(&self) -> bool {
+        self.searching.get() > 0
+    }
+
+    fn is_restless(&self) -> bool {
+        self.restless.get()
+    }
+
+    fn set_restless(&self, restless: bool) {
+        self.restless.set(restless);
+    }
+
+    fn is_asleep(&self, _: usize) -> bool {
+        false
+    }
+
+    fn is_awake(&self, _: usize) -> bool {
+        true
+    }
+
+    fn wake(&self, _: usize) -> bool {
+        false
+    }
+}
+
+impl Queues for Alone {
+    type Floor = Self;
+    type Work = ();
+
+    fn floor(&self) -> &Self {
+        self
+    }
+
+    fn seat(&self) -> usize {
+        0
+    }
+
+    fn own(&self) -> Option<()> {
+        None
+    }
+
+    fn injected(&self) -> Option<()> {
+        None
+    }
+
+    fn steal_from(&self, _: usize, _: bool) -> Option<()> {
+        None
+    }
+
+    fn in_vain(&self) -> &Cell<u32> {
+        &self.in_vain
+    }
+
+    fn notes(&self, _: usize) -> &Cell<Note> {
+        &self.note
+    }
+
+    fn steal_given(&self, _: usize) -> Option<()> {
+        None
+    }
+}
+
+impl Idler for Alone {
+    type Queues = Self;
+
+    fn with_queues<R>(&self, look: impl FnOnce(&Self) -> R) -> R {
+        look(self)
+    }
+
+    fn floor(&self) -> &Self {
+        self
+    }
+
+    fn place(&self, (): ()) {}
+
+    fn poll(&self) {}
+
+    fn has_ready(&self) -> bool {
+        self.is_ready.get()
+    }
+
+    fn enter_idle(&self) {}
+
+    fn leave_idle(&self) {}
+
+    fn enter_search(&self, most: u32) -> bool {
+        let enters = self.searching.get() < most;
+        self.searching.set(self.searching.get() + u32::from(enters));
+        enters
+    }
+
+    fn leave_search(&self) {
+        self.searching.set(self.searching.get() - 1);
+    }
+
+    fn nap(&self, _: u64) {
+        self.naps.set(self.naps.get() + 1);
+        self.is_ready.set(true);
+    }
+
+    fn sleep_unless(&self, wanted: impl FnOnce() -> bool) {
+        if !wanted() {
+            self.sleeps.set(self.sleeps.get() + 1);
+            self.is_ready.set(true);
+        }
+    }
+}
+
+#[test]
+fn one_whose_own_work_comes_again_and_again_gives_up_searching_all_the_same() {
+    let alone = Alone::default();
+    for launches in 1..=3 {
+        // A launch has woken it, and somebody else has taken what was launched.
+        alone.restless.set(true);
+        for _ in 0..100 {
+            alone.is_ready.set(false);
+            policy::search(&alone);
+            assert!(alone.is_ready.get());
+        }
+        assert!(!alone.restless.get());
+        assert_eq!(alone.naps.get(), 3 * launches);
+        assert_eq!(alone.sleeps.get(), 97 * launches);
+    }
+}
