@@ -31,7 +31,8 @@ pub(crate) fn here_if_settled() -> Option<Here> {
     current::home().map(|home| unsafe { Here::of(home) })
 }
 
-/// Which turn the calling thread is in, whose home that is: another one after each suspension.
+/// Which turn the calling thread is in, whose home that is: another one whenever the loop has resumed somebody since. What is
+/// started or resumed in place belongs to the turn of whoever does it.
 #[inline(always)]
 pub(crate) fn turn(home: &'static Home) -> u32 {
     Worker::of(home).pace.turn()

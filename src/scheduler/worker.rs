@@ -144,6 +144,9 @@ impl Worker {
 
     /// Runs the first of the ready tasks. False if there is none.
     pub(crate) fn run_one(&self) -> bool {
+        if self.pace.take_turn() {
+            self.look();
+        }
         // SAFETY: a queued task is alive.
         let Some(task) = (unsafe { self.home.local.ready.pop().as_ref() }) else {
             return false;

@@ -69,12 +69,12 @@ type Waiting<'a> = Held<'a, Task, Turn<Holder>, Ticket<Holder>>;
 ///
 /// # Fairness
 ///
-/// First come, first served while one thread alone uses the lock: it goes to whoever has waited longest when it is given
-/// up, and nobody can take it in between.
+/// First come, first served while those who want the lock are all of one thread: it goes to whoever has waited longest
+/// when it is given up, and nobody can take it in between.
 ///
-/// Among threads, those of one thread get it in the order of their coming, for 1 ms while some of them wait, before it goes to
-/// the next thread, which must be woken first. Until the one whose turn it is runs, but for no longer than it has waited
-/// for 1 ms in all, a running coroutine may take the lock ahead of it: one of another thread, or, of its own thread, one that
+/// Among threads, those of one thread get it in the order of their coming, for 1 ms while some of them wait, before it
+/// goes to the next thread, which must be woken first. Until the one whose turn it is runs, though not once it has waited for
+/// about 1 ms, a running coroutine may take the lock ahead of it: one of another thread, or, of its own thread, one that
 /// finds it given up by a holder which has not suspended while it held it. So a coroutine that takes the lock often and
 /// briefly goes on until it suspends for another reason, and none of its turns at the lock costs a suspension.
 ///

@@ -8,11 +8,11 @@
 //! A waiter of another thread is *summoned*: it is woken, and the lock is free until it comes. Whoever runs on yet another
 //! thread may take it then, but not once the waiter has waited for [`PATIENCE`]; then the lock is kept for it.
 //!
-//! A waiter of G's own thread is summoned likewise if G has held the lock *briefly*, which is within one turn of the thread:
-//! then no other coroutine of it has met the lock held, and the line is only there because another thread has. Whoever runs
-//! on that thread may take the lock until the waiter comes, first of all G itself. Handed over, each turn at the lock would
-//! cost a suspension for as long as the line lasts, and it would last for ever (a lock convoy: Blasgen, Gray, Mitoma and
-//! Price, "The convoy phenomenon", 1979).
+//! A waiter of G's own thread is summoned likewise if G has held the lock *briefly*, which is within one turn of the thread,
+//! while other threads use the lock too: who holds it so is in nobody's way on its own thread, and the line is there
+//! because of the others. Whoever runs on that thread may take the lock until the waiter comes, first of all G itself.
+//! Handed over, each turn at the lock would cost a suspension for as long as the line lasts, and it would last for ever (a
+//! lock convoy: Blasgen, Gray, Mitoma and Price, "The convoy phenomenon", 1979).
 //!
 //! And the lock *goes round* on one thread: the line holds the waiters of one thread only, and those of others are set aside,
 //! until nobody waits in line or the thread has had the lock for so long ([`ROUND`]). Then it is the turn of the thread of
@@ -46,7 +46,8 @@
 //!
 //! Setting aside and bringing back keep it. Who comes stands in line only if all who were set aside are of other threads.
 //! So those who wait get the lock in the order of their coming, whoever passes them while they do: at most those who have
-//! a turn before F has its own.
+//! a turn before F has its own. (Where more than [`BROUGHT_BACK`] are aside, those of one thread come back in parts, and
+//! these may change places.)
 
 use crate::sync::line::{Held, Line};
 use crate::sync::wait_list::{Node, Waits};
@@ -56,8 +57,10 @@ use crate::task::word::Generation;
 const PATIENCE: u64 = 1_000_000;
 /// So long, in nanoseconds, the lock goes round on one thread while those of others wait.
 const ROUND: u64 = 1_000_000;
-/// Every so many times that one of the same thread has gone ahead, the clock is looked at.
+/// Every so many times that somebody has gone ahead, at most, the clock is looked at: as often as this takes no longer than
+/// [`QUICK`] nanoseconds, else every time.
 const LOOK_EVERY: u32 = 16;
+const QUICK: u64 = 20_000;
 /// So many who were set aside are looked through before one of them is passed; where there are more, nobody is.
 const LOOKED_THROUGH: usize = 16;
 /// So many who were set aside are looked through for those whose turn it is.
@@ -115,7 +118,8 @@ impl<H> Ticket<H> {
 pub(crate) struct Turn<H> {
     holder: Option<H>,
     summoned: Option<Ticket<H>>,
-    /// Who came last, and whether all came from one thread: who waits then need not look at the clock.
+    /// Who came last, and whether those who wait and those before whom they do came from several threads: else who waits need
+    /// not look at the clock.
     last: Worker,
     is_shared: bool,
     /// The thread whose waiters stand in line.
@@ -128,8 +132,45 @@ pub(crate) struct Turn<H> {
     has_unpassed: bool,
     /// Who was summoned runs on the thread whose waiters stand in line, and lets others of it pass.
     is_open: bool,
-    /// How often others have had the lock since that summons.
-    passes: u32,
+    looks: Looks,
+}
+
+/// When the clock is looked at for one who was summoned.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    /// So many times others may go ahead before the next look.
+    left: u32,
+    /// As many as there were after the last one.
+    every: u32,
+    last: u64,
+}
+
+impl Looks {
+    const NEW: Self = Self {
+        left: 0,
+        every: 1,
+        last: 0,
+    };
+
+    /// G: whether it is time for a look.
+    #[inline(always)]
+    fn is_due(&mut self) -> bool {
+        if self.left > 0 {
+            self.left -= 1;
+            return false;
+        }
+        !cfg!(mutation = "turn_looks_away")
+    }
+
+    fn plan(&mut self, now: u64) {
+        let is_quick = now.saturating_sub(self.last) < QUICK;
+        self.every = if is_quick {
+            (2 * self.every).min(LOOK_EVERY)
+        } else {
+            1
+        };
+        (self.last, self.left) = (now, self.every - 1);
+    }
 }
 
 impl<H> Turn<H> {
@@ -154,7 +195,7 @@ pub(crate) fn free<K: Waits, H: Copy>() -> Turns<K, H> {
         is_split: false,
         has_unpassed: false,
         is_open: false,
-        passes: 0,
+        looks: Looks::NEW,
     })
 }
 
@@ -179,7 +220,13 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
             return false;
         }
         self.state(|turn| {
-            turn.see(me.worker);
+            if is_awaited {
+                turn.see(me.worker);
+            } else {
+                // Nobody waits, so who has come before is forgotten.
+                turn.last = me.worker;
+                turn.is_shared = false;
+            }
             turn.holder = Some(me.holder);
         });
         true
@@ -197,12 +244,20 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
             (is_let && !is_line, is_open, turn.has_unpassed)
         });
         if is_open {
-            return !has_unpassed;
+            return !has_unpassed || self.has_none_unpassed();
         }
         let lets_pass = |ticket: &mut Ticket<H>| ticket.lets_pass(worker);
         is_let
             && (!has_unpassed || self.all_of(LOOKED_THROUGH, lets_pass))
             && self.all_aside(LOOKED_THROUGH, lets_pass)
+    }
+
+    /// Whether few stand in line, and nobody who must not be passed: it was one who has left since, or who never came.
+    #[cold]
+    fn has_none_unpassed(&self) -> bool {
+        let has_none = self.all_of(LOOKED_THROUGH, |ticket| ticket.since.is_some());
+        self.state(|turn| turn.has_unpassed = !has_none);
+        has_none
     }
 
     /// O, which must not be passed and could not take it: stands in line from now on, of whatever thread it is.
@@ -273,13 +328,18 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         let Some(thread) = self.with_first_aside(|ticket| ticket.claimant.worker) else {
             return;
         };
-        let are_all = self.bring_back(BROUGHT_BACK, |ticket| ticket.claimant.worker == thread);
+        let mut has_unpassed = false;
+        let are_all = self.bring_back(BROUGHT_BACK, |ticket| {
+            let is_wanted = ticket.claimant.worker == thread;
+            has_unpassed |= is_wanted && ticket.since.is_none();
+            is_wanted
+        });
         self.state(|turn| {
             turn.thread = thread;
             turn.round = Some(now);
             turn.is_split = !are_all;
-            // Those who were in line are set aside, where each is asked.
-            turn.has_unpassed = false;
+            // Those who are aside are asked one by one.
+            turn.has_unpassed = has_unpassed;
         });
     }
 
@@ -298,12 +358,13 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
             let Some(first) = &mut turn.summoned else {
                 return false;
             };
-            turn.passes += 1;
-            let looks = !turn.is_open
-                || (turn.passes % LOOK_EVERY == 0 && !cfg!(mutation = "turn_looks_away"));
-            if looks && !first.may_be_passed(now()) {
-                first.has_turn = true;
-                turn.holder = Some(first.claimant.holder);
+            if turn.looks.is_due() {
+                let now = now();
+                turn.looks.plan(now);
+                if !first.may_be_passed(now) {
+                    first.has_turn = true;
+                    turn.holder = Some(first.claimant.holder);
+                }
             }
             true
         });
@@ -341,7 +402,7 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
             if is_left && ticket.may_be_passed(now()) {
                 turn.summoned = Some(*ticket);
                 turn.is_open = !is_of_others;
-                turn.passes = 0;
+                turn.looks = Looks::NEW;
             } else {
                 ticket.has_turn = true;
                 turn.holder = Some(ticket.claimant.holder);

@@ -50,16 +50,17 @@ fn give_up_at(lock: Lock, me: u32, now: u64, is_brief: bool) {
     hand_back(next.map(Kept::at).as_slice());
 }
 
-/// A lock that two threads have used, and that one of the first thread has.
-fn shared() -> Lock {
+/// A lock that one of thread 1 has, for which a second one of that thread waits; both have waited for one of thread 2.
+fn shared() -> (Lock, Kept<Block>, Wanting) {
     let lock = lock();
-    for me in [2, 1] {
-        if me == 1 {
-            give_up(lock, 2);
-        }
-        assert!(take(lock, me));
-    }
-    lock
+    assert!(take(lock, 2));
+    let (first, second) = (Block::coroutine(1), Block::coroutine(1));
+    let holding = Wanting::begin(first, lock, 1).expect("it is held");
+    let waiting = Wanting::begin(second, lock, 1).expect("it is held");
+    give_up(lock, 2);
+    assert!(holding.park());
+    end(first);
+    (lock, second, waiting)
 }
 
 /// At the end: nobody has it, and it goes.
@@ -248,14 +249,20 @@ fn overtaking_comes_to_an_end() {
         assert!(take(lock, 1));
         let task = Block::coroutine(1);
         let waiting = Wanting::begin(task, lock, 2).expect("it is held");
-        for _ in 0..2 {
-            give_up(lock, 1);
+        give_up(lock, 1);
+        let mut passes = 0;
+        loop {
             assert!(!take(lock, 2), "its own thread does not pass it");
-            assert!(take(lock, 1));
+            if !take(lock, 1) {
+                break;
+            }
+            passes += 1;
+            assert!(passes < 100, "nobody looks at the clock");
+            // It stands still for the first few.
+            give_up_at(lock, 1, if passes < 3 { now() } else { 2_000_000 }, false);
         }
-        give_up_at(lock, 1, 2_000_000, false);
+        assert!(passes >= 3);
         assert_eq!(lock.lock().holder(), Some(2), "kept");
-        assert!(!take(lock, 1));
         assert!(waiting.park());
         give_up(lock, 2);
         end(task);
@@ -297,12 +304,10 @@ fn overtaking_keeps_the_place_of_one_who_came_in_vain() {
 #[test]
 fn overtaking_on_one_thread_excludes_and_forgets_nobody() {
     check(|| {
-        let lock = shared();
+        let (lock, task, waiting) = shared();
         let inside = Kept::new(crate::util::sync::Shared::new(0));
         // SAFETY: nobody else is inside; loom checks what that is worth.
         let add = move || inside.with_mut(|count| unsafe { *count += 1 });
-        let task = Block::coroutine(1);
-        let waiting = Wanting::begin(task, lock, 1).expect("it is held");
         let giver = thread::spawn(move || {
             give_up_briefly(lock, 1);
             let passes = take(lock, 1);
@@ -337,9 +342,7 @@ fn overtaking_on_one_thread_excludes_and_forgets_nobody() {
 #[test]
 fn overtaking_on_one_thread_comes_to_an_end() {
     check(|| {
-        let lock = shared();
-        let task = Block::coroutine(1);
-        let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+        let (lock, task, waiting) = shared();
         give_up_briefly(lock, 1);
         let mut passes = 0;
         while take(lock, 1) {
@@ -355,15 +358,23 @@ fn overtaking_on_one_thread_comes_to_an_end() {
     });
 }
 
-/// Who has held the lock for longer than a turn of its thread hands it over; so does everybody while one thread alone uses it.
+/// Who has held the lock for longer than a turn of its thread hands it over; so does everybody while one thread alone uses it,
+/// whoever has used it before.
 #[test]
 fn overtaking_on_one_thread_is_for_those_who_share_and_are_brief() {
-    for (is_shared, is_brief) in [(true, false), (false, true)] {
+    for is_brief in [true, false] {
         check(move || {
-            let lock = if is_shared { shared() } else { lock() };
-            assert!(is_shared || take(lock, 1));
-            let task = Block::coroutine(1);
-            let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+            let (lock, task, waiting) = if is_brief {
+                let lock = lock();
+                assert!(take(lock, 2));
+                give_up(lock, 2);
+                assert!(take(lock, 1));
+                let task = Block::coroutine(1);
+                let waiting = Wanting::begin(task, lock, 1).expect("it is held");
+                (lock, task, waiting)
+            } else {
+                shared()
+            };
             give_up_at(lock, 1, now(), is_brief);
             assert!(!take(lock, 1));
             assert!(waiting.park());
@@ -372,4 +383,37 @@ fn overtaking_on_one_thread_is_for_those_who_share_and_are_brief() {
             demand_free(lock);
         });
     }
+}
+
+/// One who must not be passed stands in line behind one who may be: nobody passes both.
+#[test]
+fn overtaking_on_one_thread_passes_nobody_who_selects() {
+    check(|| {
+        let (lock, task, waiting) = shared();
+        let selecting = Block::coroutine(1);
+        let held = lock.lock();
+        held.note_unpassed();
+        let generation = selecting.word.next();
+        let node = Kept::new(Node::new(selecting.as_ptr(), Ticket::unpassed(claimant(1))));
+        // SAFETY: the node stands until it has the lock, below.
+        unsafe {
+            held.queue_up(&node, claimant(1).worker, generation, || {
+                selecting.word.publish(generation, true);
+            });
+        }
+        give_up_briefly(lock, 1);
+        assert!(!take(lock, 1));
+        assert!(waiting.park());
+        give_up_briefly(lock, 1);
+        assert_eq!(lock.lock().holder(), Some(1), "handed over");
+        let parked = park(selecting, generation, true, || {
+            unreachable!("it was handed back")
+        });
+        assert_eq!(parked.woken, Woken::Value);
+        node.free();
+        give_up(lock, 1);
+        end(task);
+        end(selecting);
+        demand_free(lock);
+    });
 }

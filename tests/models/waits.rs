@@ -232,18 +232,14 @@ pub enum Got {
 
 /// R: takes; with the lock still held if there is nothing.
 fn take(pipe: &Pipe) -> Result<Got, End<'_>> {
-    let locked = loop {
-        let Some(batch) = pipe.batch() else {
-            break pipe.lock();
-        };
-        if let Some(element) = batch.take(Block::thread()) {
-            return Ok(Got::Element(element));
-        }
-        let locked = pipe.lock();
-        if !locked.fill(batch) {
-            break locked;
-        }
-    };
+    let batch = pipe.batch();
+    if let Some(element) = batch.and_then(|batch| batch.take(Block::thread())) {
+        return Ok(Got::Element(element));
+    }
+    let locked = pipe.lock();
+    if let Some(element) = batch.and_then(|batch| locked.take_many(batch)) {
+        return Ok(Got::Element(element));
+    }
     let mut claimed = None;
     match locked.take_unbatched(|task| claimed = Some(Kept::at(task))) {
         Take::Element(element) => {

@@ -217,33 +217,39 @@ fn one_who_was_set_aside_and_is_cancelled_leaves() {
     assert!(lock.try_lock().is_some());
 }
 
-/// Coroutines of one thread, each of which waits for a lock that others know too; the first gets it when all wait, and runs
-/// `first` with it, the second `second`.
+/// Coroutines of one thread, which both wait for a lock that another thread has; the first gets it then, and runs `first` with
+/// it, and after it the second runs `second`.
 fn two_of_one_thread(
-    first: impl FnOnce(&Mutex<()>, MutexGuard<'_, ()>) -> Result<()>,
-    second: impl FnOnce() -> Result<()>,
+    first: impl FnOnce(&Mutex<()>, MutexGuard<'_, ()>) -> Result<()> + Send,
+    second: impl FnOnce() -> Result<()> + Send,
 ) {
-    let lock = Mutex::new(());
-    std::thread::scope(|threads| threads.spawn(|| drop(lock.try_lock())).join()).unwrap();
+    let (lock, do_wait) = (Mutex::new(()), AtomicBool::new(false));
     let (first, second) = (
         std::cell::Cell::new(Some(first)),
         std::cell::Cell::new(Some(second)),
     );
-    run_blocking(|s| {
-        let held = lock.lock()?;
-        s.launch_local(|_| {
-            let guard = lock.lock()?;
-            first.take().expect("once")(&lock, guard)
+    std::thread::scope(|threads| {
+        let held = lock.lock().unwrap();
+        let (lock, do_wait) = (&lock, &do_wait);
+        threads.spawn(move || {
+            run_blocking(|s| {
+                s.launch_local(|_| {
+                    let guard = lock.lock()?;
+                    first.take().expect("once")(lock, guard)
+                });
+                s.launch_local(|_| {
+                    let _guard = lock.lock()?;
+                    second.take().expect("once")()
+                });
+                settle()?;
+                do_wait.store(true, Ordering::Release);
+                Ok(())
+            })
+            .unwrap();
         });
-        s.launch_local(|_| {
-            let _guard = lock.lock()?;
-            second.take().expect("once")()
-        });
-        settle()?;
+        until(|| do_wait.load(Ordering::Acquire));
         drop(held);
-        Ok(())
-    })
-    .unwrap();
+    });
     assert!(lock.try_lock().is_some());
 }
 
@@ -305,4 +311,25 @@ fn one_who_was_suspended_while_it_held_it_hands_it_over() {
         },
         || Ok(()),
     );
+}
+
+#[test]
+fn where_one_thread_alone_uses_it_nobody_overtakes_whoever_has_used_it_before() {
+    let lock = Mutex::new(());
+    std::thread::scope(|threads| threads.spawn(|| drop(lock.lock())).join()).unwrap();
+    run_blocking(|s| {
+        let held = lock.lock()?;
+        for _ in 0..2 {
+            s.launch(|_| {
+                drop(lock.lock()?);
+                let others = s.job().children().len();
+                assert_eq!(lock.try_lock().is_some(), others == 1, "{others}");
+                Ok(())
+            });
+        }
+        settle()?;
+        drop(held);
+        Ok(())
+    })
+    .unwrap();
 }

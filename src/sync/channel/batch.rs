@@ -18,8 +18,8 @@
 //!
 //! A consumer that is quicker than its producer would come back for one or two elements each time, and take the lines away
 //! from the producer as often. So where a batch was found to be small, but no mere one or two, the consumer waits for some
-//! microseconds before the next look, longer and longer while it is rewarded for it. Who gets nothing for its patience has none
-//! the next time; so a single element is never waited for.
+//! microseconds before the next look, longer and longer while it is rewarded for it. Who gets little for its patience, or
+//! finds that the producer is on its own thread, has none the next time; so a single element is never waited for.
 
 use std::collections::VecDeque;
 
@@ -91,25 +91,30 @@ impl<T> Batch<T> {
         }
     }
 
-    /// R, which holds the channel's lock and has found the batch empty since: takes what is in the channel's buffer, if that
-    /// is much. Whether it is.
+    /// R, for whom there is nothing to wait for.
     #[inline(always)]
-    pub(crate) fn fill(&self, thread: u64, buffer: &mut VecDeque<T>) -> bool {
+    pub(crate) fn lose_patience(&self) {
         // ORDERING: relaxed, as where it is read.
-        let patience = self.patience.load(Ordering::Relaxed);
-        let next = match buffer.len() {
-            0..BATCH => 0,
-            BATCH..SMALL => (2 * patience).clamp(LEAST, MOST),
-            _ => patience,
-        };
-        if next != patience {
-            self.patience.store(next, Ordering::Relaxed);
+        self.patience.store(0, Ordering::Relaxed);
+    }
+
+    /// R, which holds the channel's lock and has found the batch empty since: takes what is in the channel's buffer, if that
+    /// is much, and returns the first.
+    #[inline(always)]
+    pub(crate) fn fill(&self, thread: u64, buffer: &mut VecDeque<T>) -> Option<T> {
+        if buffer.len() < BATCH {
+            self.lose_patience();
+            return None;
         }
-        let is_much = buffer.len() >= BATCH;
-        if is_much {
-            self.with(thread, |elements| std::mem::swap(elements, buffer));
+        if buffer.len() < SMALL {
+            // ORDERING: relaxed, as where it is read.
+            let patience = self.patience.load(Ordering::Relaxed);
+            let more = (2 * patience).clamp(LEAST, MOST);
+            self.patience.store(more, Ordering::Relaxed);
         }
-        is_much
+        let first = buffer.pop_front();
+        self.with(thread, |elements| std::mem::swap(elements, buffer));
+        first
     }
 
     /// Whoever holds the channel's lock: how many there are.

@@ -206,13 +206,22 @@ impl<K: Waits, T, C: Clone> Locked<'_, K, T, C> {
         self.state(|state| unsafe { state.take(overflow, woken) })
     }
 
-    /// R, which has found no batch: takes many elements of another thread at once. Whether there is a batch now.
+    /// R, which has found no batch: takes many elements of another thread at once, and returns the oldest. None if there are few,
+    /// and nothing is in a batch.
     #[inline(never)]
-    pub(crate) fn fill(&self, batch: &Batch<T>) -> bool {
+    pub(crate) fn take_many(&self, batch: &Batch<T>) -> Option<T> {
+        if !cfg!(mutation = "channel_fill_blind")
+            && let Some(element) = batch.take(self.thread)
+        {
+            return Some(element);
+        }
         self.state(|state| {
             let is_from_here = state.sender == self.thread && self.thread > STRANGER;
-            (batch.has_some() && !cfg!(mutation = "channel_fill_blind"))
-                || (!is_from_here && batch.fill(self.thread, &mut state.buffer))
+            if is_from_here {
+                batch.lose_patience();
+                return None;
+            }
+            batch.fill(self.thread, &mut state.buffer)
         })
     }
 

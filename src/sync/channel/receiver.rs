@@ -118,19 +118,20 @@ impl<T> Receiver<T> {
         let here = thread::here();
         here.check()?;
         let core = &self.hub.core;
-        let locked = loop {
-            let Some(batch) = core.batch() else {
-                break core.lock_by(here.thread());
-            };
-            if let Some(element) = batch.take(here.thread()) {
-                return Ok(Ok(element));
-            }
-            if !here.home().has_ready() {
-                batch.await_more();
-            }
-            let locked = core.lock_by(here.thread());
-            if !locked.fill(batch) {
-                break locked;
+        let locked = match core.batch() {
+            None => core.lock_by(here.thread()),
+            Some(batch) => {
+                if let Some(element) = batch.take(here.thread()) {
+                    return Ok(Ok(element));
+                }
+                if !here.home().has_ready() {
+                    batch.await_more();
+                }
+                let locked = core.lock_by(here.thread());
+                if let Some(element) = locked.take_many(batch) {
+                    return Ok(Ok(element));
+                }
+                locked
             }
         };
         let mut claimed = None;
