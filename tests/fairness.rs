@@ -286,3 +286,53 @@ fn what_was_given_to_a_worker_that_computes_starts_on_another() {
     })
     .unwrap();
 }
+
+#[test]
+fn one_whose_worker_was_given_much_while_it_computed_does_not_wait_behind_all_of_it() {
+    const MUCH: usize = 4000;
+    // What is taken in at a look, some times over: a look comes after 61 turns at most.
+    const SOME: usize = 250;
+    let pool = new_fixed_thread_pool_context(2, "much").unwrap();
+    let (computes, goes_on) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (started, started_there) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let there = Mutex::new(None);
+    let gate = CompletableDeferred::new();
+    let most = with_context(pool.clone(), |_| {
+        coroutine_scope(|s| {
+            let computing = s.async_(|_| {
+                *there.lock().unwrap() = Some(thread::current().id());
+                computes.store(true, Ordering::SeqCst);
+                spin_until(|| goes_on.load(Ordering::SeqCst));
+                let mut most = 0;
+                while started.load(Ordering::SeqCst) < MUCH {
+                    let before = started_there.load(Ordering::SeqCst);
+                    yield_()?;
+                    most = most.max(started_there.load(Ordering::SeqCst) - before);
+                }
+                Ok(most)
+            });
+            spin_until(|| computes.load(Ordering::SeqCst));
+            let that = there.lock().unwrap().expect("it computes");
+            for _ in 0..MUCH {
+                let (started, started_there, gate) = (&started, &started_there, &gate);
+                s.launch(move |_| {
+                    let is_there = thread::current().id() == that;
+                    started_there.fetch_add(usize::from(is_there), Ordering::SeqCst);
+                    started.fetch_add(1, Ordering::SeqCst);
+                    gate.await_()
+                });
+            }
+            // For each that it starts this worker gives one to the other.
+            while started.load(Ordering::SeqCst) < MUCH / 3 {
+                delay(SLICE)?;
+            }
+            goes_on.store(true, Ordering::SeqCst);
+            let most = computing.await_()?;
+            gate.complete(());
+            Ok(most)
+        })
+    })
+    .unwrap();
+    assert!(started_there.into_inner() > SOME);
+    assert!(most < SOME, "{most} have started between two turns");
+}

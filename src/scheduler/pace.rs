@@ -88,6 +88,12 @@ impl Pace {
         self.turn.get()
     }
 
+    /// How many turns there are before the next look, at least one.
+    pub(super) fn until_look(&self) -> u32 {
+        let turns = self.look_at.get().wrapping_sub(self.turn.get());
+        turns.clamp(1, LOOK_EVERY)
+    }
+
     /// Whether the next turn begins with a look outside.
     #[inline(always)]
     pub(super) fn is_look_next(&self) -> bool {

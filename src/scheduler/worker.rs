@@ -194,13 +194,14 @@ impl Worker {
     }
 
     /// Pool workers: moves what others have given to this one to the ready queue, where nobody else reaches it. Who looks
-    /// gets round to it.
+    /// gets round to it; but no more than there are turns before the next look, since what is woken then waits behind it.
     fn take_given(&self) {
         let member = self.member.borrow();
         let Some(member) = member.as_ref() else {
             return;
         };
-        while let Some(given) = member.given() {
+        for _ in 0..self.pace.until_look() {
+            let Some(given) = member.given() else { break };
             // SAFETY: the task has not started, and this is the only right to it.
             unsafe { self.home.push_ready(given.task()) };
         }
@@ -285,10 +286,10 @@ impl Worker {
     pub(crate) fn look_outside(&self) {
         self.as_loop(|| {
             self.home.take_inbox();
-            self.take_given();
             let driver = Driver::of(self.home);
             driver.fire_timers(self.home);
             driver.poll_reactor();
+            self.take_given();
         });
     }
 

@@ -177,7 +177,8 @@ impl<'a> Worker<'a> {
 
     /// `Worker::take_given` of the library.
     fn look_for_given(&self) {
-        while let Some(job) = self.given() {
+        for _ in 0..LOOK_EVERY - self.turn.get() % LOOK_EVERY {
+            let Some(job) = self.given() else { break };
             self.ready.borrow_mut().push_back(Task::Fresh(job));
         }
     }
