@@ -20,9 +20,9 @@
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
 //! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach until
-//! that one looks outside: if its new owner takes nothing for that while, because it computes, an idle worker that hosts no
-//! more takes it. One that hosts more, as the giver does, first waits idly for 1 ms, since how the coroutines are spread is
-//! for their lives. It is given once.
+//! that one gets round to it at a look outside: if its new owner takes nothing for that while, because it computes, an idle
+//! worker that hosts no more takes it. One that hosts more, as the giver does, first waits idly for 1 ms, since how the
+//! coroutines are spread is for their lives. It is given once.
 //!
 //! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
@@ -185,8 +185,9 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
-/// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given is
-/// ready at its next look outside, so that what it has launched itself does not wait for that.
+/// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given
+/// becomes ready at its looks outside, some each time, so that neither what it has launched itself nor what is woken waits for
+/// all of that.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
     if let Some(work) = queues.own() {

@@ -61,6 +61,7 @@ pub(crate) struct Member {
     pub(super) pool: &'static Pool,
     pub(super) index: usize,
     queue: OwnQueue<Fresh>,
+    /// How often in a row it has looked for work and seen none.
     in_vain: Cell<u32>,
     /// What it has noticed about each worker.
     notes: Box<[Cell<Note>]>,

@@ -55,7 +55,7 @@ impl Idler for Idle<'_> {
     }
 
     fn has_ready(&self) -> bool {
-        !self.worker.home().local.ready.is_empty()
+        self.worker.home().has_ready()
     }
 
     fn enter_idle(&self) {

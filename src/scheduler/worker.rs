@@ -310,15 +310,15 @@ impl Worker {
     #[inline(never)]
     fn idle(&self) {
         self.home.take_inbox();
-        self.take_given();
         let driver = Driver::of(self.home);
         driver.fire_timers(self.home);
-        if !self.home.local.ready.is_empty() {
+        self.take_given();
+        if self.home.has_ready() {
             return;
         }
         if self.has_seat() {
             self.take_fresh();
-            if !self.home.local.ready.is_empty() {
+            if self.home.has_ready() {
                 return;
             }
             if driver.is_in_demand() {
@@ -326,7 +326,7 @@ impl Worker {
                 // need this processor to do so; what they have sent meanwhile is taken in together.
                 self.while_idle(std::thread::yield_now);
                 driver.poll_reactor();
-                if !self.home.local.ready.is_empty() {
+                if self.home.has_ready() {
                     return;
                 }
             }
@@ -378,8 +378,8 @@ impl Worker {
                 self.home.sleep.wake();
             }
             self.home.take_inbox();
-            self.take_given();
             Driver::of(self.home).fire_timers(self.home);
+            self.take_given();
         });
     }
 

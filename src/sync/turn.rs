@@ -343,8 +343,8 @@ impl<K: Waits, H: Copy> Held<'_, K, Turn<H>, Ticket<H>> {
         });
     }
 
-    /// G: gives the lock up; `is_brief` tells whether it has held it within one turn of its thread. Whoever is returned has it now, or is summoned, and must be handed back after the lock of the
-    /// line was released.
+    /// G: gives the lock up; `is_brief` tells whether it has held it within one turn of its thread. Whoever is returned has it
+    /// now, or is summoned, and must be handed back after the lock of the line was released.
     #[inline(always)]
     #[must_use]
     pub(crate) fn give_up(

@@ -27,12 +27,6 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// Who waits.
-    #[inline]
-    pub(crate) fn task(&self) -> *const Task {
-        self.task
-    }
-
     pub(crate) fn new(task: *const Task) -> Self {
         Self {
             links: Links::new(),
@@ -41,6 +35,12 @@ impl Waiter {
             linked: Cell::new(false),
             countdown: ptr::null(),
         }
+    }
+
+    /// Who waits.
+    #[inline]
+    pub(crate) fn task(&self) -> *const Task {
+        self.task
     }
 
     /// One of the nodes of a frame that waits for many jobs, and leaves the countdown and them in place until the end.

@@ -50,9 +50,40 @@ fn one(_: *const u8) {}
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 pub(crate) fn line_to_write<T>(address: *const T) {
-    // SAFETY: a hint, which faults nowhere and changes nothing that a program sees; processors that do not know it do nothing.
-    unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    if knows_prefetchw() {
+        // SAFETY: a hint that this processor knows, which faults nowhere and changes nothing that a program sees.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+        }
+    }
+}
+
+/// Whether the processor knows the instruction, which the first ones of this architecture may refuse.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+fn knows_prefetchw() -> bool {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    const UNKNOWN: u8 = 0;
+    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    #[cold]
+    fn ask() -> u8 {
+        use std::arch::x86_64::__cpuid;
+
+        const LEAF: u32 = 0x8000_0001;
+        #[allow(unused_unsafe, reason = "it is safe in later versions of Rust")]
+        // SAFETY: every processor of this architecture has the instruction, and these two leaves.
+        let knows = unsafe { __cpuid(0x8000_0000).eax >= LEAF && __cpuid(LEAF).ecx & 1 << 8 != 0 };
+        let answer = 1 + u8::from(knows);
+        ANSWER.store(answer, Ordering::Relaxed);
+        answer
+    }
+
+    // ORDERING: relaxed: each thread finds the same answer.
+    match ANSWER.load(Ordering::Relaxed) {
+        UNKNOWN => ask() == 2,
+        answer => answer == 2,
     }
 }
 
@@ -60,7 +91,7 @@ pub(crate) fn line_to_write<T>(address: *const T) {
 #[cfg(all(target_arch = "aarch64", not(miri)))]
 #[inline(always)]
 pub(crate) fn line_to_write<T>(address: *const T) {
-    // SAFETY: as above.
+    // SAFETY: a hint, which faults nowhere and changes nothing that a program sees.
     unsafe {
         std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }

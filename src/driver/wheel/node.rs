@@ -13,7 +13,7 @@ use crate::util::prefetch;
 
 /// How many lines of memory a node covers, wherever in the first one it begins, with what its owner needs behind it.
 const NODE_LINES: usize = size_of::<TimerNode>().div_ceil(64) + 1;
-/// How many of what firing it will touch are asked for: a task's block has no more.
+/// How many of what firing it will touch are asked for: all of a task's block, or all but the end.
 const SUBJECT_LINES: usize = 3;
 
 /// A timer in its owner's frame: a deadline, and what to do when it has passed.

@@ -3,8 +3,8 @@
 //! A timer stands in its sleeper's frame, which is cold: nobody has touched it since it went to sleep, and it lies in a
 //! page of its own. A slot that was a list through the nodes would wait for memory at each of them, one after the other,
 //! each time it is opened, and a timer of a second is moved through two or three. So a slot keeps what moving needs beside
-//! itself: the deadline and the node's address. Of the node only its place is written, for its removal, and nobody waits
-//! for a write.
+//! itself: the deadline and the node's address. Of the node only its place is written, for its removal, and that line is
+//! asked for some timers ahead.
 //!
 //! The entries of a slot stand in chunks, the newest first; all but the newest one are full, so that a removal fills its gap
 //! with the last entry of the newest. The chunks are in one array, by number, and those that are free in a list.
