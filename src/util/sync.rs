@@ -93,6 +93,9 @@ impl Futex {
 /// so it must not happen to what goes from hand to hand.
 pub(crate) const BIAS_AFTER: u32 = 200;
 
+/// The same for a lock that has favoured a thread before: ending that must cost little beside what so many locks by a word do.
+pub(crate) const BIAS_AGAIN: u32 = 4096;
+
 /// So many elements of a channel are worth to be taken at once (`sync/channel/batch.rs`).
 pub(crate) const BATCH: usize = 4;
 

@@ -42,6 +42,9 @@ pub(crate) fn full_fence() {
 pub(crate) const BIAS_AFTER: u32 = 1;
 
 /// As above.
+pub(crate) const BIAS_AGAIN: u32 = 1;
+
+/// As above.
 pub(crate) const BATCH: usize = 2;
 
 /// Whether a thing has been dropped. All threads of a model run on one thread of the system, so this is no atomic of
