@@ -3,13 +3,13 @@
 //! A started coroutine is a [`Header`] at the top of its stack's slot:
 //!
 //! ```text
-//! [ guard | ... frames grow down ... | entry | parent link | HEADER | colour ] end of the slot
-//!                                                           ^ base of corosensei's stack
+//! [ guard | ... frames grow down ... | parent link | entry | HEADER | colour ] end of the slot
+//!                                     ^ a line        ^ base of corosensei's stack
 //! ```
 //!
-//! The header holds what a resume needs (the coroutine object, the yielder) in one cache line, beside the parent link
-//! that the switch itself touches. It knows the task it runs only as an address: what a task is comes later, in a
-//! higher layer.
+//! The header stands 16 bytes after the start of a cache line, so that what a resume needs of it (the coroutine object, the
+//! yielder) is in one with the parent link, which the switch itself touches. It knows the task it runs only as an address: what a
+//! task is comes later, in a higher layer.
 //!
 //! Roles: the *owner thread* resumes, the *coroutine* suspends; both are one thread (R1), so nothing here is atomic.
 
@@ -31,7 +31,7 @@ struct Bounds {
 }
 
 // SAFETY: the bounds describe a slot with a guard at its low end and at least 64 KiB, owned by the header that stands
-// right above `base`; `base` is 64-byte aligned.
+// right above `base`; `base` is 16-byte aligned.
 unsafe impl corosensei::stack::Stack for Bounds {
     fn base(&self) -> StackPointer {
         self.base
@@ -42,26 +42,37 @@ unsafe impl corosensei::stack::Stack for Bounds {
     }
 }
 
-/// How many lines under its header a coroutine's outermost frames take: as many as most coroutines have.
-const FRAME_LINES: usize = 11;
+/// How many lines under that of its header a coroutine's outermost frames take: as many as most coroutines have.
+const FRAME_LINES: usize = 10;
 /// How many of them a suspension and its return touch.
-const SWITCH_LINES: usize = 3;
+const SWITCH_LINES: usize = 2;
 
 type Raw = Coroutine<(), (), (), Bounds>;
 
 /// What stands at the top of a started coroutine's stack.
-#[repr(C, align(64))]
+#[repr(C, align(16))]
 pub(crate) struct Header {
     raw: ManuallyDrop<Raw>,
-    yielder: Cell<*const Yielder<(), ()>>,
-    /// The task that runs on this stack, as an address.
-    task: Cell<*const ()>,
+    /// How far under the header the yielder stands.
+    yielder: Cell<u32>,
     size: StackSize,
     /// What whoever resumes this stack has to do around it, as bits that higher layers define. Mostly none.
     hooks: Cell<u8>,
+    /// The task that runs on this stack, as an address.
+    task: Cell<*const ()>,
 }
 
-const _: () = assert!(size_of::<Header>() == 64, "a header is one cache line");
+/// A cache line.
+const LINE: usize = 64;
+/// What corosensei keeps right under the base: the parent link, and its initial function.
+const UNDER_BASE: usize = 16;
+/// How far under the top the header begins.
+const HEADER: usize = 2 * LINE - UNDER_BASE;
+
+const _: () = assert!(
+    size_of::<Header>() <= HEADER && std::mem::offset_of!(Header, task) <= LINE - UNDER_BASE,
+    "what a switch needs of a header is in one line with the parent link"
+);
 
 impl std::fmt::Debug for Header {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,11 +89,29 @@ impl Header {
         self.task.get()
     }
 
+    /// The first resume tells where the yielder stands: on this very stack.
+    fn set_yielder(&self, yielder: *const Yielder<(), ()>) {
+        let under = std::ptr::from_ref(self).addr() - yielder.addr();
+        self.yielder.set(under as u32);
+    }
+
     /// Gives the stack to another task.
     #[inline(always)]
     pub(crate) fn set_task(&self, task: *const ()) {
         self.task.set(task);
     }
+}
+
+/// The yielder of a coroutine.
+///
+/// # Safety
+///
+/// The header has not been reclaimed, and the coroutine has been resumed.
+#[inline(always)]
+unsafe fn yielder_of(header: NonNull<Header>) -> *const Yielder<(), ()> {
+    // SAFETY: alive, says the caller.
+    let under = unsafe { (*header.as_ptr()).yielder.get() };
+    header.as_ptr().wrapping_byte_sub(under as usize).cast()
 }
 
 /// What has to be done around a resumption of this stack.
@@ -124,7 +153,7 @@ pub(crate) unsafe fn stack_size(header: NonNull<Header>) -> StackSize {
 
 /// Where the header of a stack with this top stands.
 pub(crate) fn header_of(top: *mut u8) -> *const Header {
-    top.wrapping_sub(size_of::<Header>()).cast()
+    top.wrapping_sub(HEADER).cast()
 }
 
 /// Prepares a coroutine on `stack` that will call `entry` with its header when it is first resumed.
@@ -137,10 +166,10 @@ pub(crate) fn header_of(top: *mut u8) -> *const Header {
 pub(crate) unsafe fn create(
     stack: Stack,
     task: *const (),
-    entry: unsafe fn(NonNull<Header>),
+    entry: impl FnOnce(NonNull<Header>) + 'static,
 ) -> NonNull<Header> {
     let top = stack.top();
-    let place: *mut Header = top.as_ptr().wrapping_sub(size_of::<Header>()).cast();
+    let place: *mut Header = header_of(top.as_ptr()).cast_mut();
     let base = StackPointer::new(place as usize).expect("a stack is never at address zero");
     let limit = StackPointer::new(stack.limit().as_ptr() as usize)
         .expect("a stack is never at address zero");
@@ -148,21 +177,20 @@ pub(crate) unsafe fn create(
     let body = move |yielder: &Yielder<(), ()>, (): ()| {
         let header = place_of(address);
         // SAFETY: the header was written below, before the first resume, and lives until it is reclaimed.
-        unsafe { header.as_ref() }.yielder.set(yielder);
-        // SAFETY: the caller of `create` vouches for `entry`.
-        unsafe { entry(header) };
+        unsafe { header.as_ref() }.set_yielder(yielder);
+        entry(header);
     };
     // SAFETY: everything that the closure holds is `'static` data; the stack's memory is owned by the header.
     let raw = unsafe { Raw::with_stack_unchecked(Bounds { base, limit }, body) };
     let (_, size) = stack.into_raw();
     let header = Header {
         raw: ManuallyDrop::new(raw),
-        yielder: Cell::new(std::ptr::null()),
-        task: Cell::new(task),
+        yielder: Cell::new(0),
         size,
         hooks: Cell::new(0),
+        task: Cell::new(task),
     };
-    // SAFETY: the slot's top is writable, 64-byte aligned, and ours since `stack` is.
+    // SAFETY: what lies under the slot's top is writable, and ours since `stack` is; the place is 16-byte aligned.
     unsafe { place.write(header) };
     // SAFETY: `place` was derived from a non-null stack top.
     unsafe { NonNull::new_unchecked(place) }
@@ -192,8 +220,8 @@ pub(crate) unsafe fn resume(header: NonNull<Header>) -> bool {
 /// Called on the very stack that `header` stands on.
 #[inline(always)]
 pub(crate) unsafe fn suspend(header: NonNull<Header>) {
-    // SAFETY: the yielder was stored at the first resume and lives as long as the coroutine.
-    let yielder = unsafe { &*(*header.as_ptr()).yielder.get() };
+    // SAFETY: alive, since we run on it; the yielder was stored at the first resume and lives as long as the coroutine.
+    let yielder = unsafe { &*yielder_of(header) };
     yielder.suspend(());
 }
 
@@ -201,7 +229,7 @@ pub(crate) unsafe fn suspend(header: NonNull<Header>) {
 ///
 /// # Safety
 ///
-/// Called on the very stack that `header` stands on, by a coroutine that does not suspend inside.
+/// Called on the very stack that `header` stands on, by a coroutine that does not suspend inside. `call` does not unwind.
 pub(crate) unsafe fn on_parent_stack<R>(header: NonNull<Header>, call: impl FnOnce() -> R) -> R {
     struct OnThisThread<F>(F);
     // SAFETY: it is called on this thread, before this function returns.
@@ -212,7 +240,7 @@ pub(crate) unsafe fn on_parent_stack<R>(header: NonNull<Header>, call: impl FnOn
         }
     }
     // SAFETY: as in `suspend`.
-    let yielder = unsafe { &*(*header.as_ptr()).yielder.get() };
+    let yielder = unsafe { &*yielder_of(header) };
     let call = OnThisThread(call);
     yielder.on_parent_stack(move || call.call())
 }
@@ -224,7 +252,7 @@ pub(crate) fn prefetch(header: NonNull<Header>, need: Need) {
         Need::Cold => FRAME_LINES,
         Need::Warm => SWITCH_LINES,
     };
-    let from = header.as_ptr().cast::<u8>().wrapping_sub(below * 64);
+    let from = header.as_ptr().wrapping_byte_sub(UNDER_BASE + below * LINE);
     prefetch::lines(from, below + 1);
 }
 

@@ -44,7 +44,11 @@ pub(crate) unsafe fn create(
         None => StackCache::new().take(size),
     }?;
     // SAFETY: passed on to the caller.
-    let header = unsafe { coroutine::create(stack, guest.as_ptr().cast_const().cast(), entry) };
+    let header = unsafe {
+        coroutine::create(stack, guest.as_ptr().cast_const().cast(), move |header| {
+            entry(header)
+        })
+    };
     // SAFETY: just made, by this thread.
     unsafe { coroutine::set_hook(header, HOOK_GUEST, true) };
     Ok(header)

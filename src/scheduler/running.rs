@@ -159,7 +159,11 @@ impl Worker {
     #[inline]
     fn start_on(&self, task: &Task, stack: Stack, chain: u32) -> bool {
         // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
-        let header = unsafe { coroutine::create(stack, std::ptr::from_ref(task).cast(), body) };
+        let header = unsafe {
+            coroutine::create(stack, std::ptr::from_ref(task).cast(), |header| {
+                body(header)
+            })
+        };
         self.adopt(task, header);
         self.chain.set(chain);
         self.switch_to(task, header)
@@ -272,6 +276,7 @@ pub(super) fn describe(top: *mut u8, message: &mut Message) {
 /// # Safety
 ///
 /// Called by the switch, with the header of the stack that it runs on.
+#[inline(always)]
 unsafe fn body(header: NonNull<Header>) {
     let guard = AbortOnUnwind;
     loop {

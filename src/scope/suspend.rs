@@ -200,8 +200,8 @@ pub fn blocking<R>(code: impl FnOnce() -> R) -> R {
     let Some(header) = header.filter(|_| !current::is_closed()) else {
         return code();
     };
-    // SAFETY: the running coroutine stands on that stack; a closed frame does not suspend.
-    let done = current::closed(|| unsafe { coroutine::on_parent_stack(header, code) });
+    // SAFETY: the running coroutine stands on that stack; a closed frame does not suspend, and catches what unwinds.
+    let done = unsafe { coroutine::on_parent_stack(header, || current::closed(code)) };
     done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

@@ -76,7 +76,7 @@ pub(super) fn give_back(stacks: &mut [Stack]) {
             let usable = unsafe { stack.limit().add(guard) };
             ranges[count] = iovec {
                 iov_base: usable.as_ptr().cast(),
-                iov_len: stack.size().bytes() - guard,
+                iov_len: stack.size().slot_bytes() - guard,
             };
             count += 1;
         }

@@ -112,8 +112,7 @@ impl Entry {
             return None;
         }
         let size = StackSize::from_log2(self.log2.load(Ordering::Relaxed) as u32);
-        let index = offset >> size.log2();
-        let low_end = base.wrapping_add(index << size.log2());
+        let low_end = base.wrapping_add(offset - offset % size.slot_bytes());
         Some(Place {
             base: low_end,
             size,

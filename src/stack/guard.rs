@@ -75,7 +75,7 @@ impl Guards {
     ) -> Result<usize, StackError> {
         debug_assert!(count > 0);
         if self.method() == BY_ADVICE {
-            let count = count.min(AHEAD).min(AHEAD_BYTES / size.bytes()).max(1);
+            let count = count.min(AHEAD).min(AHEAD_BYTES / size.slot_bytes()).max(1);
             // SAFETY: as the caller says.
             match unsafe { advise_guards(first, count, size) } {
                 Ok(()) => return Ok(count),
@@ -157,7 +157,9 @@ unsafe fn advise_guards(first: NonNull<u8>, count: usize, size: StackSize) -> Re
     let ranges = &mut ranges[..count];
     for (index, range) in ranges.iter_mut().enumerate() {
         // SAFETY: the caller says that there are `count` slots.
-        range.iov_base = unsafe { first.add(index * size.bytes()) }.as_ptr().cast();
+        range.iov_base = unsafe { first.add(index * size.slot_bytes()) }
+            .as_ptr()
+            .cast();
         range.iov_len = bytes_for(size);
     }
     // SAFETY: the slots are not in use, so that emptying their low ends harms nobody.

@@ -81,8 +81,8 @@ extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, context: *mut c_void
 fn overflowed(address: usize, stack_pointer: Option<usize>) -> Option<(*mut u8, StackSize)> {
     let place = chunks::place_of(address)?;
     let base = place.base.addr();
-    let stands_on_it =
-        stack_pointer.is_none_or(|pointer| (base..base + place.size.bytes()).contains(&pointer));
+    let bytes = place.size.slot_bytes();
+    let stands_on_it = stack_pointer.is_none_or(|pointer| (base..base + bytes).contains(&pointer));
     (address - base < place.guard && stands_on_it).then_some((place.top, place.size))
 }
 

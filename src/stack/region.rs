@@ -14,17 +14,17 @@ use super::size::StackSize;
 use super::slot::Stack;
 use super::store::Store;
 
-/// The first chunk of a class.
+/// The first chunk of a class, but for what its slots are longer than their stacks.
 const FIRST_CHUNK: usize = 256 << 20;
 
-/// The largest chunk.
+/// The largest chunk, as above.
 const LARGEST_CHUNK: usize = 64 << 30;
 
 /// Address space that must still be free after a chunk was reserved. Where it is limited, whoever takes the last of it
 /// makes the next `malloc` fail, which aborts the process; a missing stack is only an error.
 const HEADROOM: usize = 32 << 20;
 
-/// Chunks are aligned to their slots, but to no more than what one page table covers: larger ones need it for nothing.
+/// Chunks are aligned to the size of their stacks, but to no more than what one page table covers.
 const LARGEST_ALIGNMENT: usize = 2 << 20;
 
 /// The chunks of one class.
@@ -36,8 +36,8 @@ pub(super) struct Region {
     left: usize,
     /// How many of them have their guards already.
     guarded: usize,
-    /// What the next chunk shall measure; 0 before the first.
-    chunk_bytes: usize,
+    /// How many slots the next chunk shall have; 0 before the first.
+    chunk_slots: usize,
     tally: Tally,
 }
 
@@ -59,7 +59,7 @@ impl Region {
             next: NonNull::dangling(),
             left: 0,
             guarded: 0,
-            chunk_bytes: 0,
+            chunk_slots: 0,
             tally: Tally {
                 chunks: 0,
                 reserved_bytes: 0,
@@ -88,7 +88,7 @@ impl Region {
         // SAFETY: the slot has its guard, its chunk is registered, and `next` moves on so that it is named once.
         let stack = unsafe { Stack::from_raw(self.next, size) };
         // SAFETY: at most the end of the chunk.
-        self.next = unsafe { self.next.add(size.bytes()) };
+        self.next = unsafe { self.next.add(size.slot_bytes()) };
         self.left -= 1;
         self.guarded -= 1;
         self.tally.slots += 1;
@@ -97,19 +97,20 @@ impl Region {
 
     /// Reserves another chunk, a smaller one where the address space is limited.
     fn grow(&mut self, size: StackSize, store: &'static Store) -> Result<(), StackError> {
-        let wanted = if self.chunk_bytes == 0 {
-            FIRST_CHUNK
+        let wanted = if self.chunk_slots == 0 {
+            FIRST_CHUNK / size.bytes()
         } else {
-            self.chunk_bytes
+            self.chunk_slots
         };
-        let mut bytes = wanted.clamp(size.bytes(), LARGEST_CHUNK);
-        let base = loop {
+        let mut slots = wanted.clamp(1, LARGEST_CHUNK / size.bytes());
+        let (base, bytes) = loop {
+            let bytes = slots * size.slot_bytes();
             match reserve(bytes, size, store.largest_mapping) {
-                Ok(base) => break base,
-                Err(_) if bytes > size.bytes() => bytes /= 2,
+                Ok(base) => break (base, bytes),
+                Err(_) if slots > 1 => slots /= 2,
                 Err(errno) => {
                     // The next attempt starts where this one ended, so that failing again is cheap.
-                    self.chunk_bytes = size.bytes();
+                    self.chunk_slots = 1;
                     return Err(StackError::OutOfMemory {
                         stack_bytes: size.bytes(),
                         errno,
@@ -131,9 +132,9 @@ impl Region {
             });
         }
         self.next = base;
-        self.left = bytes >> size.log2();
+        self.left = slots;
         self.guarded = 0;
-        self.chunk_bytes = bytes * 2;
+        self.chunk_slots = slots * 2;
         self.tally.chunks += 1;
         self.tally.reserved_bytes += bytes;
         Ok(())

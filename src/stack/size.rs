@@ -4,8 +4,7 @@ use std::fmt;
 
 /// A size class: a power of two between [`StackSize::MIN`] and 1 GiB.
 ///
-/// A power of two, because then the slot that an address lies in is found by a shift, which the signal handler does,
-/// and because few classes keep the lists of free stacks few.
+/// A power of two, because few classes keep the lists of free stacks few.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StackSize {
     /// Base-2 logarithm of the bytes.
@@ -41,11 +40,21 @@ impl StackSize {
         }
     }
 
-    /// The bytes of a slot of this class, its guard among them.
+    /// The bytes that this class is named by.
     #[inline]
     #[must_use]
     pub(crate) const fn bytes(self) -> usize {
         1 << self.log2
+    }
+
+    /// The bytes of a slot of this class, its guard among them, and the distance of two slots: one page more.
+    ///
+    /// A coroutine uses the topmost page of its slot, and mostly no other. Were the slots a power of two apart, all these pages
+    /// would compete for the same few sets of the processor's buffer of translations (of 256 sets four are left where slots are
+    /// 64 pages apart), and each switch among more than some dozens would wait for the page tables.
+    #[inline]
+    pub(super) fn slot_bytes(self) -> usize {
+        self.bytes() + page_bytes()
     }
 
     /// The base-2 logarithm of the bytes.
@@ -90,8 +99,25 @@ pub(super) fn page_bytes() -> usize {
 
 /// The machine's page size.
 #[cfg(not(target_arch = "x86_64"))]
+#[inline]
 pub(super) fn page_bytes() -> usize {
-    // SAFETY: `sysconf` only reads.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(bytes).unwrap_or(4096)
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const UNKNOWN: usize = 0;
+    static BYTES: AtomicUsize = AtomicUsize::new(UNKNOWN);
+
+    #[cold]
+    fn ask() -> usize {
+        // SAFETY: `sysconf` only reads.
+        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        let bytes = usize::try_from(bytes).unwrap_or(4096);
+        BYTES.store(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    // ORDERING: relaxed: each thread finds the same answer.
+    match BYTES.load(Ordering::Relaxed) {
+        UNKNOWN => ask(),
+        bytes => bytes,
+    }
 }

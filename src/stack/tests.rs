@@ -12,6 +12,7 @@ use std::thread;
 use super::cache::CAPACITY;
 use super::guard::Guards;
 use super::memory::count;
+use super::size::page_bytes;
 use super::store::{BUNDLE, Store};
 use super::{Stack, StackCache, StackSize};
 
@@ -102,8 +103,8 @@ fn tops_are_aligned_coloured_and_writable() {
         for stack in &stacks {
             assert_eq!(stack.size(), size);
             assert_eq!(stack.top().addr().get() % 64, 0);
-            assert_eq!(stack.limit().addr().get() % StackSize::MIN.bytes(), 0);
-            let end = stack.limit().addr().get() + size.bytes();
+            assert_eq!(stack.limit().addr().get() % page_bytes(), 0);
+            let end = stack.limit().addr().get() + size.slot_bytes();
             colours.push((end - stack.top().addr().get()) / 64);
             // SAFETY: within the slot, over its guard.
             unsafe { stack.top().sub(8).cast::<u64>().write(7) };
@@ -116,8 +117,12 @@ fn tops_are_aligned_coloured_and_writable() {
             colours.windows(2).all(|two| two[1] == (two[0] + 1) % 16),
             "{colours:?}"
         );
-        let distinct: HashSet<_> = stacks.iter().map(Stack::limit).collect();
-        assert_eq!(distinct.len(), stacks.len());
+        // The pages in use lie in as many sets of the buffer of translations as there can be, whose number is a power of two.
+        let pages = stacks
+            .iter()
+            .map(|stack| (stack.top().addr().get() - 1) / page_bytes());
+        let sets: HashSet<_> = pages.map(|page| page % stacks.len()).collect();
+        assert_eq!(sets.len(), stacks.len());
         put_all(&mut cache, stacks);
     }
 }

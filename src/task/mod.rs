@@ -84,14 +84,14 @@ pub(crate) const TURNED: u32 = 1 << 13;
 pub(crate) struct Task {
     pub(crate) job: JobNode,
     pub(crate) word: Word,
-    /// Tagged with `UNCONFINED`.
-    home: AtomicPtr<Home>,
     pub(crate) stack: Cell<Option<NonNull<Header>>>,
     /// The innermost job whose body this task runs now: itself, or that of a scope function.
     current: AtomicPtr<Task>,
+    link: AtomicPtr<Task>,
+    /// Tagged with `UNCONFINED`.
+    home: AtomicPtr<Home>,
     label: AtomicPtr<Label>,
     place: AtomicPtr<Location<'static>>,
-    link: AtomicPtr<Task>,
     /// For a scope's job the task whose frame runs the body, for a job without a body null; for a coroutine, which is its own
     /// owner, the place of its launch.
     origin: *const (),
@@ -172,16 +172,23 @@ impl Linked for Task {
 }
 
 impl Task {
+    /// What a suspension and its return touch: the flags of the job, which come first, and from here to there.
+    pub(crate) const SWITCHED: [usize; 3] = [
+        0,
+        std::mem::offset_of!(Task, word),
+        std::mem::offset_of!(Task, link),
+    ];
+
     pub(crate) fn new(birth: Birth) -> Self {
         Self {
             job: JobNode::new(birth.kind, birth.refs),
             word: Word::new(),
-            home: AtomicPtr::new(ptr::null_mut()),
             stack: Cell::new(None),
             current: AtomicPtr::new(ptr::null_mut()),
+            link: AtomicPtr::new(ptr::null_mut()),
+            home: AtomicPtr::new(ptr::null_mut()),
             label: AtomicPtr::new(ptr::null_mut()),
             place: AtomicPtr::new(ptr::from_ref(birth.place).cast_mut()),
-            link: AtomicPtr::new(ptr::null_mut()),
             origin: if birth.kind & COROUTINE != 0 {
                 ptr::from_ref(birth.place).cast()
             } else {

@@ -10,8 +10,6 @@ use crate::util::prefetch::{self, Need};
 
 /// How many lines of memory the header of a task covers, which stands anywhere in its first one.
 const BLOCK_LINES: usize = size_of::<Task>().div_ceil(64) + 1;
-/// How many of them a suspension and its return touch.
-const SWITCH_LINES: usize = 2;
 
 /// A first-in, first-out queue that one thread uses.
 #[derive(Debug)]
@@ -78,11 +76,14 @@ impl Queue {
         };
         let second: *const Task = first.link().load(Ordering::Relaxed);
         if !second.is_null() {
-            let lines = match need {
-                Need::Cold => BLOCK_LINES,
-                Need::Warm => SWITCH_LINES,
-            };
-            prefetch::lines(second, lines);
+            match need {
+                Need::Cold => prefetch::lines(second, BLOCK_LINES),
+                Need::Warm => {
+                    for offset in Task::SWITCHED {
+                        prefetch::lines(second.wrapping_byte_add(offset), 1);
+                    }
+                }
+            }
             fetch_more(first);
         }
     }

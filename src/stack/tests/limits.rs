@@ -56,7 +56,7 @@ fn the_usual_budget_is_well_under_the_limit_of_mappings() {
 
 #[test]
 fn refused_address_space_is_asked_for_in_smaller_pieces() {
-    // Room for a chunk of 1 MiB beside the headroom.
+    // Room for a chunk of four stacks beside the headroom.
     let store = store(Guards::new(), 34 << 20);
     let mut cache = StackCache::of(store);
     let stacks: Vec<_> = (0..20)
@@ -67,7 +67,8 @@ fn refused_address_space_is_asked_for_in_smaller_pieces() {
         })
         .collect();
     let memory = count(store);
-    assert_eq!((memory.chunks, memory.reserved_bytes), (5, 5 << 20));
+    let bytes = 20 * StackSize::DEFAULT.slot_bytes();
+    assert_eq!((memory.chunks, memory.reserved_bytes), (5, bytes));
     drop(stacks);
 }
 
