@@ -7,25 +7,26 @@
 //!
 //! # The idea
 //!
-//! A deadline is a number of 64 bits. Its lowest 20 bits are a *tick* (1 ms); the bits above are
-//! cut into eight *digits* of 6 bits, the lowest first. The wheel has a *level* of 64 slots for
-//! each digit. It remembers how far the time has `elapsed`, and puts a node on the level of the
-//! highest digit in which its deadline differs from that moment, in the slot of the deadline's
-//! digit there. Hence:
+//! A deadline is a number of 64 bits. Its lowest 20 bits are within a *tick* (1 ms). The wheel remembers how far the time has
+//! `elapsed`. What is due within the next 1024 ticks is *near*, and stands in a ring with a slot for each tick.
+//!
+//! Of what is due later, the bits above those of the ring are cut into six *digits* of 6 bits, the lowest first, with a *level*
+//! of 64 slots for each digit. A node is put on the level of the highest digit in which its deadline differs from `elapsed`,
+//! in the slot of the deadline's digit there. Hence:
 //!
 //! - all of a level comes before all of the level above it: they agree with the present in one
 //!   digit more;
 //! - an occupied slot lies after the present one of its level, so a level never wraps round, and
 //!   the lowest bit of its bitmap is its earliest slot;
-//! - the earliest slot of the lowest occupied level has the earliest deadline of all.
+//! - the earliest slot of the lowest occupied level, or the earliest of the ring, has the earliest deadline of all.
 //!
 //! A slot holds more of its timers than their nodes (`slots.rs`), so that none of these need be read before it is due.
 //!
 //! When the time comes to the start of a slot, the slot is *opened*: its nodes now agree with the
-//! present in that digit, and each moves to a lower level or, if its tick is the present one, to
+//! present in that digit, and each moves to a lower level, to the ring or, if its tick is the present one, to
 //! the heap of what is due (`due.rs`). The heap gives out its nodes in the exact order, and each
-//! not before its deadline. A node moves at most eight times in all its life, and one call opens
-//! only slots whose time has come, however far the time has jumped: empty ones are never visited.
+//! not before its deadline. A node moves at most seven times in all its life, one that sleeps for less than a second once, and one
+//! call opens only slots whose time has come, however far the time has jumped: empty ones are never visited.
 //!
 //! A node without a deadline ([`NEVER`]) is kept in a slot of its own that is never opened.
 //!
@@ -46,6 +47,9 @@
 //! - Nodes in a slab of the wheel: an index to check for what the frame of the sleeper has room for.
 //! - To open long slots piecemeal: the order among what is due at one call is only known when all
 //!   of it has been seen.
+//!
+//! - Levels alone, the lowest with 64 ticks: most who sleep for less than a second move once more, and a move writes to a page
+//!   that has not been touched for long, whose address must be translated first: 5 % of all time with a hundred thousand sleepers.
 //!
 //! Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987:
 //! <https://doi.org/10.1145/41457.37504>. The level by the highest differing digit is found in
@@ -73,12 +77,21 @@ pub use node::TimerNode;
 /// has most timers moved once more, and a thread with many does not wake for them more often.
 const TICK_BITS: u32 = 20;
 const TICK_MASK: u64 = (1 << TICK_BITS) - 1;
+/// How many ticks the ring covers.
+const RING_BITS: u32 = 10;
+const RING: u64 = 1 << RING_BITS;
+/// The words of its bitmap.
+const RING_WORDS: usize = RING as usize / SLOTS;
+/// Where the lowest digit begins.
+const DIGITS_FROM: u32 = TICK_BITS + RING_BITS;
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
-/// As many as it takes for the digits to cover the number; of the last one only two bits are left.
-const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(DIGIT_BITS) as usize;
+/// As many as it takes for the digits to cover the number; of the last one only four bits are left.
+const LEVELS: usize = (u64::BITS - DIGITS_FROM).div_ceil(DIGIT_BITS) as usize;
 /// The slot for nodes without a deadline, as if it were the first one of a further level.
-const NEVER_SLOT: usize = LEVELS * SLOTS;
+const NEVER_SLOT: usize = RING as usize + LEVELS * SLOTS;
+/// The words of the bitmaps, which follow each other as the slots do.
+const WORDS: usize = NEVER_SLOT / SLOTS + 1;
 
 /// So many timers of a slot are looked at for its earliest deadline; in one with more, a worker
 /// wakes to open it.
@@ -97,17 +110,22 @@ pub struct Wheel {
     sequence: u64,
     len: usize,
     due: Due,
-    /// For each level a bitmap of its slots that are not empty, and one more for the slot of those
-    /// without a deadline.
-    occupied: [u64; LEVELS + 1],
+    /// The slots that are not empty: of the ring, of each level, and the one of those without a deadline.
+    occupied: [u64; WORDS],
     slots: Slots<{ NEVER_SLOT + 1 }>,
 }
 
 /// An occupied slot and the first moment of its span.
+#[derive(Clone, Copy)]
 struct Slot {
-    level: usize,
     index: usize,
     start: u64,
+}
+
+/// The slot of a tick in the ring.
+#[inline]
+fn in_ring(tick: u64) -> usize {
+    (tick % RING) as usize
 }
 
 impl Wheel {
@@ -120,7 +138,7 @@ impl Wheel {
             sequence: 0,
             len: 0,
             due: Due::new(),
-            occupied: [0; LEVELS + 1],
+            occupied: [0; WORDS],
             slots: Slots::new(),
         }
     }
@@ -161,7 +179,7 @@ impl Wheel {
         match node.place.get() {
             Place::Slot(chunk, at) => {
                 if let Some(emptied) = self.slots.remove(chunk, at) {
-                    self.occupied[emptied / SLOTS] &= !(1 << (emptied % SLOTS));
+                    self.note_empty(emptied);
                 }
                 node.place.set(Place::Unlinked);
             }
@@ -183,7 +201,19 @@ impl Wheel {
         if let Some(first) = self.due.first() {
             return Some(first.deadline.get());
         }
-        let slot = self.earliest_slot()?;
+        let near = self.earliest_near().and_then(|slot| self.earliest_of(slot));
+        let far = self.earliest_far();
+        match (near, far) {
+            (Some(near), Some(far)) if far.start < near => {
+                self.earliest_of(far).map(|far| far.min(near))
+            }
+            (Some(near), _) => Some(near),
+            (None, far) => self.earliest_of(far?),
+        }
+    }
+
+    /// The earliest deadline in a slot, or the start of the slot if it has many.
+    fn earliest_of(&self, slot: Slot) -> Option<u64> {
         match self.slots.deadlines(slot.index, SCAN_LIMIT) {
             Some(deadlines) => deadlines.min(),
             None => Some(slot.start),
@@ -235,7 +265,7 @@ impl Wheel {
                 return Some(first.as_ptr());
             }
             match self.earliest_slot() {
-                Some(slot) if slot.start <= now => self.open(&slot),
+                Some(slot) if slot.start <= now => self.open(slot),
                 Some(slot) => break slot.start,
                 None => break NEVER,
             }
@@ -262,12 +292,18 @@ impl Wheel {
             self.due.push(timer.node);
             self.wake = self.wake.min(deadline);
         } else {
-            // It is in a later tick, so the highest bit that differs is above those of a tick.
-            let highest = (deadline ^ self.elapsed).ilog2();
-            let level = (highest - TICK_BITS) / DIGIT_BITS;
-            let shift = TICK_BITS + level * DIGIT_BITS;
-            let digit = (deadline >> shift) as usize % SLOTS;
-            self.add_to_slot(timer, level as usize * SLOTS + digit);
+            let tick = deadline >> TICK_BITS;
+            let (index, shift) = if tick - (self.elapsed >> TICK_BITS) < RING {
+                (in_ring(tick), TICK_BITS)
+            } else {
+                // It is so much later that a bit above those of the ring differs.
+                let highest = (deadline ^ self.elapsed).ilog2();
+                let level = (highest - DIGITS_FROM) / DIGIT_BITS;
+                let shift = DIGITS_FROM + level * DIGIT_BITS;
+                let digit = (deadline >> shift) as usize % SLOTS;
+                (RING as usize + level as usize * SLOTS + digit, shift)
+            };
+            self.add_to_slot(timer, index);
             self.wake = self.wake.min(deadline >> shift << shift);
         }
     }
@@ -279,40 +315,84 @@ impl Wheel {
         }
     }
 
-    /// Returns the slot that is to be opened first; all deadlines in the slots are in it or after
-    /// it.
+    fn is_occupied(&self, index: usize) -> bool {
+        self.occupied[index / SLOTS] & 1 << (index % SLOTS) != 0
+    }
+
+    #[inline]
+    fn note_empty(&mut self, index: usize) {
+        self.occupied[index / SLOTS] &= !(1 << (index % SLOTS));
+    }
+
+    /// Returns the slot that is to be opened first; no deadline in the slots is before its start. Of two that start together it is
+    /// not that of the ring, which is opened along with the other.
     fn earliest_slot(&self) -> Option<Slot> {
-        let level = self.occupied[..LEVELS]
-            .iter()
-            .position(|&bitmap| bitmap != 0)?;
-        let digit = self.occupied[level].trailing_zeros();
-        let shift = TICK_BITS + level as u32 * DIGIT_BITS;
+        match (self.earliest_far(), self.earliest_near()) {
+            (Some(far), Some(near)) if near.start < far.start => Some(near),
+            (far, near) => far.or(near),
+        }
+    }
+
+    /// Returns the slot of the ring that is to be opened first: from the tick after the present one on, all round.
+    fn earliest_near(&self) -> Option<Slot> {
+        let next = (self.elapsed >> TICK_BITS) + 1;
+        let first = in_ring(next);
+        let (word, bit) = (first / SLOTS, first % SLOTS);
+        let from_first = u64::MAX << bit;
+        (0..=RING_WORDS).find_map(|round| {
+            let at = (word + round) % RING_WORDS;
+            let wanted = match round {
+                0 => from_first,
+                RING_WORDS => !from_first,
+                _ => u64::MAX,
+            };
+            let bits = self.occupied[at] & wanted;
+            (bits != 0).then(|| {
+                let index = at * SLOTS + bits.trailing_zeros() as usize;
+                let ahead = (index as u64).wrapping_sub(first as u64) % RING;
+                Slot {
+                    index,
+                    start: (next + ahead) << TICK_BITS,
+                }
+            })
+        })
+    }
+
+    /// Returns the slot of the levels that is to be opened first.
+    fn earliest_far(&self) -> Option<Slot> {
+        let levels = &self.occupied[RING_WORDS..RING_WORDS + LEVELS];
+        let level = levels.iter().position(|&bitmap| bitmap != 0)?;
+        let digit = levels[level].trailing_zeros();
+        let shift = DIGITS_FROM + level as u32 * DIGIT_BITS;
         // Above the highest level's digit there is nothing left to keep.
         let above = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
         Some(Slot {
-            level,
-            index: level * SLOTS + digit as usize,
+            index: RING as usize + level * SLOTS + digit as usize,
             start: self.elapsed & above | u64::from(digit) << shift,
         })
     }
 
     /// Moves the time to the start of the earliest slot, and its nodes to where they then belong.
-    /// The levels below it are empty, and no other slot starts at or before that moment, so all
-    /// others are where they belong already.
-    fn open(&mut self, slot: &Slot) {
+    /// The levels below it are empty, and no slot starts before that moment, so all others are where they belong
+    /// already, but for one of the ring that starts at the same moment.
+    fn open(&mut self, slot: Slot) {
         debug_assert!(slot.start > self.elapsed);
         self.elapsed = slot.start;
-        self.occupied[slot.level] &= !(1 << (slot.index % SLOTS));
-        let mut opened = self.slots.open(slot.index);
-        if slot.level == 0 {
+        if slot.index >= RING as usize {
+            self.note_empty(slot.index);
+            let mut opened = self.slots.open(slot.index);
+            while let Some(timer) = self.slots.next_of(&mut opened, false) {
+                self.place(timer);
+            }
+        }
+        let present = in_ring(slot.start >> TICK_BITS);
+        if self.is_occupied(present) {
+            self.note_empty(present);
+            let mut opened = self.slots.open(present);
             // All are due. From the newest on, because many that sleep equally long then come to
             // the heap in falling order, which it likes best.
             while let Some(timer) = self.slots.next_of(&mut opened, true) {
                 self.due.push(timer.node);
-            }
-        } else {
-            while let Some(timer) = self.slots.next_of(&mut opened, false) {
-                self.place(timer);
             }
         }
     }

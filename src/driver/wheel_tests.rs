@@ -1,6 +1,9 @@
 //! The wheel against a model that is plainly right (an ordered map), under a seeded random driver;
 //! then the edges, each by itself.
 
+#[path = "wheel_ring_tests.rs"]
+mod ring;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
@@ -350,7 +353,7 @@ fn many_equal_timers_wake_their_sleeper_at_most_once_a_level_and_expire_in_order
         let mut pair = Pair::new(12_345_678_901, 1_000);
         while pair.insert(pair.now + delay) {}
         // That they are popped in the order of their insertion is what the model compares.
-        assert!(pair.sleep_through() <= LEVELS);
+        assert!(pair.sleep_through() <= LEVELS + 1);
     }
 }
 
@@ -378,7 +381,7 @@ fn no_deadline_is_missed_or_early_at_the_edges_of_slots_and_levels() {
         1,
         (1 << 18) - 1,
         1 << 18,
-        (1 << 24) - 1,
+        (1 << 30) - 1,
         (1 << 60) - 1,
         1 << 63,
     ] {

@@ -17,7 +17,8 @@ const ROOM: usize = 31;
 const AHEAD: usize = 4;
 /// No chunk.
 const NONE: u32 = u32::MAX;
-/// So many chunks are kept when no timer is left.
+/// So many chunks are kept when no timer is left. Of more the memory is kept for as long as it is needed: until none is left
+/// once more, and fewer than half were used since.
 const KEPT: usize = 64;
 
 /// A timer as its slot knows it.
@@ -147,9 +148,13 @@ impl<const COUNT: usize> Slots<COUNT> {
     /// No timer is left.
     #[inline]
     pub(super) fn all_empty(&mut self) {
-        if self.chunks.len() > KEPT {
-            self.chunks = Vec::new();
+        let used = self.chunks.len().max(KEPT);
+        if used > KEPT {
+            self.chunks.clear();
             self.free = NONE;
+        }
+        if self.chunks.capacity() > 2 * used {
+            self.chunks.shrink_to(used);
         }
     }
 
