@@ -45,6 +45,7 @@ pub(crate) struct Pool {
 }
 
 /// What the others may touch of a worker.
+#[repr(align(128))]
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
@@ -227,8 +228,7 @@ impl Pool {
         } else {
             self.injected.push(fresh);
         }
-        // ORDERING: the push comes before the look at the idle and searching words; a worker that goes to sleep writes
-        // those before it looks at the queues (policy.rs).
+        // ORDERING: the push comes before the look at the idle and searching words, which a worker writes before its last look.
         fence(Ordering::SeqCst);
         if self.dead.load(Ordering::Relaxed) {
             return self.refuse_if_dead();

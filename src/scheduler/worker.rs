@@ -22,13 +22,14 @@ use crate::scheduler::patience::Patience;
 use crate::scheduler::policy::LOOK_EVERY;
 use crate::scheduler::pool::Member;
 use crate::scheduler::running;
-use crate::stack::StackCache;
 use crate::stack::overflow;
+use crate::stack::{StackCache, StackSize};
 use crate::task::Task;
 use crate::task::blocks;
 use crate::task::home::Home;
-use crate::task::queue::Queue;
+use crate::task::queue::{BLOCK_LINES, Queue};
 use crate::task::sleep::Bed;
+use crate::util::prefetch;
 
 /// The shortest sleep between two batches of memory that is given back.
 const LEAST_NAP: Duration = Duration::from_millis(1);
@@ -236,6 +237,10 @@ impl Worker {
     /// The coroutine, if it is to start here; null if it was given to a worker that hosts far fewer.
     fn placed(&self, fresh: Fresh) -> *const Task {
         let task = fresh.task();
+        // Who launched it has perhaps written it on another processor, and it will take one of many stacks, as those after it
+        // will: what is waited for at once is waited for but once.
+        prefetch::lines(task, BLOCK_LINES);
+        self.with_stacks(|stacks| stacks.prefetch(StackSize::DEFAULT));
         // SAFETY: it has not started, and this is the only right to it.
         let flags = unsafe { &(*task).flags };
         let before = flags.get();

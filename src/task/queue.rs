@@ -9,7 +9,7 @@ use crate::task::inbox::Linked;
 use crate::util::prefetch::{self, Need};
 
 /// How many lines of memory the header of a task covers, which stands anywhere in its first one.
-const BLOCK_LINES: usize = size_of::<Task>().div_ceil(64) + 1;
+pub(crate) const BLOCK_LINES: usize = size_of::<Task>().div_ceil(64) + 1;
 
 /// A first-in, first-out queue that one thread uses.
 #[derive(Debug)]
