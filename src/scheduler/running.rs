@@ -79,7 +79,7 @@ impl Worker {
 
     #[inline(always)]
     pub(super) fn with_stacks<R>(&self, work: impl FnOnce(&mut StackCache) -> R) -> R {
-        // SAFETY: only this thread comes here, and `work` (a take, a put, a trim) runs no foreign code.
+        // SAFETY: only this thread comes here, and `work` (a take, a put, a trim, a hint) runs no foreign code.
         work(unsafe { &mut *self.stacks.get() })
     }
 

@@ -21,7 +21,7 @@ struct Entry {
     /// The lowest address; null until the other fields are valid.
     base: AtomicPtr<u8>,
     bytes: AtomicUsize,
-    /// Base-2 logarithm of the size of its slots.
+    /// Base-2 logarithm of the size class of its slots.
     log2: AtomicUsize,
     /// Bytes of the guard of each slot.
     guard: AtomicUsize,

@@ -1,7 +1,7 @@
 //! Where slots come from: chunks of address space, cut from the low end up.
 //!
 //! A chunk is one mapping that promises no memory; pages come when they are touched. Chunks double in size, so that a
-//! small program reserves 256 MiB and one with a million coroutines has a dozen mappings. They are never unmapped: a
+//! small program reserves some 260 MiB and one with a million coroutines has a dozen mappings. They are never unmapped: a
 //! signal handler may look at any of them at any time, and slots are used again for ever.
 
 use std::ptr::NonNull;

@@ -65,7 +65,7 @@ impl Stack {
         unsafe { self.word.sub(self.tag()) }
     }
 
-    /// The size class, from the limit to the uncoloured end.
+    /// The size class.
     #[inline]
     pub(crate) fn size(&self) -> StackSize {
         StackSize::from_log2((self.tag() & LOG2) as u32)
@@ -119,8 +119,8 @@ impl fmt::Debug for Stack {
 }
 
 /// How far over the low end of the slot at `base` frames begin: its size, less 64 bytes for each of its colour's 16 steps.
-/// The colour is the number of its lowest page: slots are an odd number of pages apart, so neighbours differ. The first slots of
-/// a chunk have those in the middle, with which two coroutines are some per cent quicker than right at the end of the page.
+/// The colour is the number of its lowest page: slots are an odd number of pages apart, so neighbours differ. Where pages have
+/// 4 KiB the first slots of a chunk have those in the middle, with which two coroutines are some per cent quicker than at the end.
 #[inline]
 pub(super) fn top_offset(base: usize, size: StackSize) -> usize {
     const COLOURS: usize = 16;

@@ -26,21 +26,22 @@ use crate::task::home::Home;
 use crate::task::{Task, current};
 use crate::util::prefetch;
 
-/// The alignment of blocks, which the heap gives without being asked.
+/// The alignment of the blocks of coroutines, which the heap gives without being asked.
 const ALIGN: usize = 16;
-/// The smallest block of a coroutine. It and all larger ones are half a step over a multiple of it: what a heap that keeps a word
-/// for itself in front of each block makes of them anyway.
+/// The smallest of them. It and all larger ones are half a step over a multiple of it: what a heap that keeps a word for itself in
+/// front of each block makes of them anyway.
 const LEAST: usize = 200;
 const CLASSES: usize = 22;
 /// The largest block.
 const MOST: usize = LEAST + (CLASSES - 2) * ALIGN;
-/// Mostly the jobs of scopes, of which there are few. What all children of one touch is in its first line of memory; in two, or
-/// in one with something else, each would take a quarter longer to come and go where several threads run them.
-const BARE: Layout = match Layout::from_size_align(size_of::<Task>(), 64) {
-    Ok(layout) => layout,
-    Err(_) => panic!("a small size and a power of two"),
-};
-/// The class of those.
+
+/// The block of a task without closure and result, mostly a scope's. What all children of one touch is in its first line of memory;
+/// in two, or in one with something else, each would take a quarter longer to come and go where several threads run them.
+#[repr(C, align(64))]
+pub(super) struct Bare(Task);
+
+const BARE: Layout = Layout::new::<Bare>();
+/// The class of those, and of nothing else.
 const BARE_CLASS: usize = 0;
 
 /// How many blocks make a full pile.
@@ -154,10 +155,10 @@ impl Blocks {
 /// The class of a block that may be kept.
 #[inline(always)]
 const fn class_of(layout: Layout) -> Option<usize> {
-    if layout.align() > ALIGN || layout.size() > MOST {
-        None
-    } else if layout.size() <= BARE.size() {
+    if layout.align() == BARE.align() && layout.size() == BARE.size() {
         Some(BARE_CLASS)
+    } else if layout.align() > ALIGN || layout.size() > MOST {
+        None
     } else {
         Some(1 + layout.size().saturating_sub(LEAST).div_ceil(ALIGN))
     }

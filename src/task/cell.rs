@@ -4,8 +4,9 @@ use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
+use crate::task::Task;
+use crate::task::blocks::{self, Bare};
 use crate::task::vtable::TaskVTable;
-use crate::task::{Task, blocks};
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
 #[repr(C)]
@@ -154,7 +155,7 @@ unsafe fn free_bare(task: NonNull<Task>) {
     // SAFETY: the caller had the last count.
     unsafe { task.drop_in_place() };
     // SAFETY: `allocate_bare` took it.
-    unsafe { blocks::give(task) };
+    unsafe { blocks::give(task.cast::<Bare>()) };
 }
 
 /// For blocks without closure and result: a scope's job, a thread's task, a job made by hand.
@@ -169,7 +170,7 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 /// A block without closure and result.
 pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
     // SAFETY: memory for it, which is ours.
-    unsafe { place_bare(blocks::take::<Task>(), task) }
+    unsafe { place_bare(blocks::take::<Bare>().cast(), task) }
 }
 
 /// Writes a task without closure and result into its block.

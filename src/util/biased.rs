@@ -193,10 +193,11 @@ impl Row {
     /// The number of a friend, who may be new. None if that would be one too many.
     fn befriend(&mut self, me: u64) -> Option<usize> {
         // It begins anew, whatever comes of it.
-        (self.times, self.wanted) = (0, BIAS_AGAIN);
+        self.times = 0;
         if me == STRANGER {
             return None;
         }
+        self.wanted = BIAS_AGAIN;
         debug_assert_eq!(me % 8, 0, "a name that leaves no room for a number");
         let friends = self.friends.iter_mut().enumerate();
         let (number, friend) = friends

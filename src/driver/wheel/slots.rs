@@ -2,7 +2,7 @@
 //!
 //! A timer stands in its sleeper's frame, which is cold: nobody has touched it since it went to sleep, and it lies in a
 //! page of its own. A slot that was a list through the nodes would wait for memory at each of them, one after the other,
-//! each time it is opened, and a timer of a second is moved through two or three. So a slot keeps what moving needs beside
+//! each time it is opened, and a timer of a minute is moved through two. So a slot keeps what moving needs beside
 //! itself: the deadline and the node's address. Of the node only its place is written, for its removal, and that line is
 //! asked for some timers ahead.
 //!
@@ -17,9 +17,10 @@ const ROOM: usize = 31;
 const AHEAD: usize = 4;
 /// No chunk.
 const NONE: u32 = u32::MAX;
-/// So many chunks are kept when no timer is left. Of more the memory is kept for as long as it is needed: until none is left
-/// once more, and fewer than half were used since.
+/// The memory of so many chunks is kept when no timer is left.
 const KEPT: usize = 64;
+/// Of so many, which have 1 MiB, until none is left once more and much fewer were used since.
+const KEPT_FOR_NOW: usize = 2048;
 
 /// A timer as its slot knows it.
 #[derive(Clone, Copy)]
@@ -153,8 +154,8 @@ impl<const COUNT: usize> Slots<COUNT> {
             self.chunks.clear();
             self.free = NONE;
         }
-        if self.chunks.capacity() > 2 * used {
-            self.chunks.shrink_to(used);
+        if self.chunks.capacity() > (2 * used).min(KEPT_FOR_NOW) {
+            self.chunks.shrink_to(used.min(KEPT_FOR_NOW));
         }
     }
 
