@@ -79,8 +79,10 @@ impl Pile {
         let block = NonNull::new(self.first)?;
         // SAFETY: a free block that is in the pile.
         self.first = unsafe { (*block.as_ptr()).next };
-        // The next pop waits for this one otherwise.
-        prefetch::lines(self.first, 1);
+        if !self.first.is_null() {
+            // The next pop waits for this one otherwise. Not at address zero: to find that nothing is there takes long, each time.
+            prefetch::lines(self.first, 1);
+        }
         self.count -= 1;
         Some(block.cast())
     }

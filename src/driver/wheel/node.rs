@@ -157,7 +157,9 @@ impl Linked {
     /// Asks for the memory that firing it will touch.
     #[inline]
     pub(super) fn prefetch_subject(self) {
-        prefetch::lines(self.subject, SUBJECT_LINES);
+        if !self.subject.is_null() {
+            prefetch::lines(self.subject, SUBJECT_LINES);
+        }
     }
 
     /// Returns whether this node expires before `other`.
