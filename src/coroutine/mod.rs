@@ -21,7 +21,7 @@ use corosensei::stack::StackPointer;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::stack::{Stack, StackSize};
-use crate::util::prefetch::{self, Need};
+use crate::util::prefetch::{self, LINE, Need};
 
 /// The bounds that corosensei is told; the memory itself is owned by the header.
 #[derive(Debug)]
@@ -62,8 +62,6 @@ pub(crate) struct Header {
     task: Cell<*const ()>,
 }
 
-/// A cache line.
-const LINE: usize = 64;
 /// What corosensei keeps right under the base: the parent link, and its initial function.
 const UNDER_BASE: usize = 16;
 /// How far under the top the header begins.

@@ -381,6 +381,7 @@ fn no_deadline_is_missed_or_early_at_the_edges_of_slots_and_levels() {
         1,
         (1 << 18) - 1,
         1 << 18,
+        (1 << 24) - 1,
         (1 << 30) - 1,
         (1 << 60) - 1,
         1 << 63,

@@ -85,7 +85,7 @@ impl StackCache {
         let free = &self.classes[size.index()].free;
         if let Some(stack) = free.get(free.len().wrapping_sub(2)) {
             for line in 1..=FIRST_LINES {
-                prefetch::line_to_write(stack.top().as_ptr().wrapping_sub(line * 64));
+                prefetch::line_to_write(stack.top().as_ptr().wrapping_sub(line * prefetch::LINE));
             }
         }
     }

@@ -199,11 +199,11 @@ impl Row {
         }
         self.wanted = BIAS_AGAIN;
         debug_assert_eq!(me % 8, 0, "a name that leaves no room for a number");
-        let friends = self.friends.iter_mut().enumerate();
-        let (number, friend) = friends
-            .into_iter()
-            .find(|(_, friend)| **friend == me || **friend == NOBODY)?;
-        *friend = me;
+        let number = self
+            .friends
+            .iter()
+            .position(|&friend| friend == me || friend == NOBODY)?;
+        self.friends[number] = me;
         Some(if cfg!(mutation = "bias_inside_shared") {
             0
         } else {

@@ -13,8 +13,8 @@ pub(crate) enum Need {
     Warm,
 }
 
-/// How much comes at a time.
-const LINE: usize = 64;
+/// How much comes at a time: a cache line.
+pub(crate) const LINE: usize = 64;
 
 /// Asks for the `lines` lines of memory from this address upwards. Nothing is read, so any address will do.
 #[inline(always)]

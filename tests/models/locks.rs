@@ -32,16 +32,18 @@ fn lock_one_holder_at_a_time() {
     });
 }
 
+/// Counts under the lock, as the thread of that name.
+fn add(shared: &(BiasedLock, Shared<u32>), me: u64) {
+    let _guard = shared.0.lock(me);
+    // SAFETY: the lock is held; loom checks what that is worth.
+    shared.1.with_mut(|count| unsafe { *count += 1 });
+}
+
 /// One thread is favoured from its first time on, until the other comes.
 #[test]
 fn bias_one_holder_at_a_time() {
     check(|| {
         let shared = Arc::new((BiasedLock::new(), Shared::new(0)));
-        let add = |shared: &(BiasedLock, Shared<u32>), me| {
-            let _guard = shared.0.lock(me);
-            // SAFETY: the lock is held; loom checks what that is worth.
-            shared.1.with_mut(|count| unsafe { *count += 1 });
-        };
         let favoured = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
@@ -63,11 +65,6 @@ fn bias_one_holder_at_a_time() {
 fn bias_goes_to_and_fro() {
     check(|| {
         let shared = Arc::new((BiasedLock::new(), Shared::new(0)));
-        let add = |shared: &(BiasedLock, Shared<u32>), me| {
-            let _guard = shared.0.lock(me);
-            // SAFETY: the lock is held; loom checks what that is worth.
-            shared.1.with_mut(|count| unsafe { *count += 1 });
-        };
         let other = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || (0..2).for_each(|_| add(&shared, 16)))
