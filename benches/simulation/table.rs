@@ -18,8 +18,8 @@ const POLICIES: &[(&str, Rules)] = &[
 pub fn write(sizes: &[usize]) -> String {
     let mut table = String::from(
         "| scenario | workers | policy | max/mean busy | time/ideal | steals | looks | wake-ups | naps | handed over \
-         | wait p50 | wait p99 | wait max | neglect |\n\
-         |---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+         | wait p50 | wait p99 | wait max | late p99 | neglect |\n\
+         |---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (name, scenario) in SCENARIOS {
         for &workers in sizes {
@@ -29,7 +29,7 @@ pub fn write(sizes: &[usize]) -> String {
                 writeln!(
                     table,
                     "| {name} | {workers} | {policy} | {:.2} | {:.2} | {:.3} | {:.1} | {:.4} | {:.3} | {:.3} | {p50} | {p99} | {max} \
-                     | {} |",
+                     | {} | {} |",
                     report.imbalance,
                     report.completion,
                     report.steals,
@@ -37,6 +37,7 @@ pub fn write(sizes: &[usize]) -> String {
                     report.wakes,
                     report.naps,
                     report.handed,
+                    time(report.late[1]),
                     time(report.neglect),
                 )
                 .expect("a string takes it all");

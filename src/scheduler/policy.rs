@@ -22,7 +22,8 @@
 //! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach until
 //! that one gets round to it at a look outside: if its new owner takes nothing for that while, because it computes, an idle
 //! worker that hosts no more takes it. One that hosts more, as the giver does, first waits idly for 1 ms, since how the
-//! coroutines are spread is for their lives. It is given once.
+//! coroutines are spread is for their lives. From one that has more of it than it could start soon (over 1000), and so is slower
+//! than others are, it takes at once. It is given once.
 //!
 //! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
@@ -51,6 +52,8 @@ const FIRST_PATIENCE: u64 = 20_000;
 const FIRST_LOOKS: u32 = 2;
 /// After so many looks in vain even one that hosts more takes what a worker was given.
 const STUCK: u32 = 20;
+/// How much of what a worker was given is more than it could start soon: with less, how it is spread counts for more.
+const MUCH_GIVEN: usize = 1000;
 /// How many looks in vain end a search.
 const LOOKS: u32 = 3;
 /// How much unstarted work a worker may keep for itself.
@@ -79,8 +82,8 @@ pub(crate) trait Floor {
     /// How many coroutines a worker hosts, with those that are on their way to it. `None` if its thread could not be started.
     fn load(&self, seat: usize) -> Option<u32>;
 
-    /// Whether something waits that others have given to a worker.
-    fn has_given(&self, seat: usize) -> bool;
+    /// How much of what others have given to a worker has not started.
+    fn given(&self, seat: usize) -> usize;
 
     /// Whether something waits that other threads have launched.
     fn has_injected(&self) -> bool;
@@ -185,9 +188,21 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
+/// How many of what it was given become ready at a look of a worker, which takes so many turns until the next one: so many, but if
+/// others are ready, the share that what has not started has anyway. They wait behind these, and those that are woken later
+/// behind them: with more than there are turns for the queue would grow from look to look, as long as there is more to be given,
+/// and who sleeps for a millisecond would be late by all of that.
+pub(crate) fn given_at_once(turns: u32, has_ready: bool) -> u32 {
+    if has_ready {
+        turns.div_ceil(FRESH_EVERY)
+    } else {
+        turns
+    }
+}
+
 /// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given
-/// becomes ready at its looks outside, some each time, so that neither what it has launched itself nor what is woken waits for
-/// all of that.
+/// becomes ready at its looks outside, [some each time](given_at_once), so that neither what it has launched itself nor what is
+/// woken waits for all of that.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
     if let Some(work) = queues.own() {
@@ -289,8 +304,10 @@ fn hunt(me: &impl Idler) -> bool {
     let set_in_vain = |looks: u32| me.with_queues(|queues| queues.in_vain().set(looks));
     let mut naps = 0;
     while in_vain() < LOOKS {
-        let is_much = |_: usize, waiting: usize| waiting > KEEP;
-        if take_from_anybody(me, |queues| steal(queues, is_much)) {
+        let steal_much = |queues: &_| {
+            steal(queues, |_, waiting| waiting > KEEP).or_else(|| steal_much_given(queues))
+        };
+        if take_from_anybody(me, steal_much) {
             set_in_vain(0);
             return true;
         }
@@ -346,13 +363,20 @@ fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option
     None
 }
 
+/// Takes of what was given to a worker that has more of it than it could start soon.
+fn steal_much_given<Q: Queues>(queues: &Q) -> Option<Q::Work> {
+    let has_much = |&victim: &usize| queues.floor().given(victim) > MUCH_GIVEN;
+    let mut victims = others(queues).filter(has_much);
+    victims.find_map(|victim| queues.steal_given(victim))
+}
+
 /// Takes what was given to a worker that does not get round to it.
 fn steal_given<Q: Queues>(queues: &Q, is_stuck: impl Fn(usize) -> bool) -> Option<Q::Work> {
     let floor = queues.floor();
     let hosts_no_more = |victim| floor.load(queues.seat()) <= floor.load(victim);
     let may_take = |&victim: &usize| {
         let notes = queues.notes(victim);
-        if !floor.has_given(victim) || !floor.is_awake(victim) || !is_stuck(victim) {
+        if floor.given(victim) == 0 || !floor.is_awake(victim) || !is_stuck(victim) {
             notes.set(Note::default());
             return false;
         }
@@ -377,6 +401,6 @@ fn others<Q: Queues>(queues: &Q) -> impl Iterator<Item = usize> {
 
 /// Whether anything has not started anywhere.
 fn has_work(floor: &impl Floor) -> bool {
-    let waits = |seat| floor.waiting(seat) > 0 || floor.has_given(seat);
+    let waits = |seat| floor.waiting(seat) > 0 || floor.given(seat) > 0;
     floor.has_injected() || (0..floor.seats()).any(waits)
 }

@@ -380,8 +380,8 @@ impl Floor for Pool {
         self.home(seat).map(load)
     }
 
-    fn has_given(&self, seat: usize) -> bool {
-        !self.seats[seat].given.is_empty()
+    fn given(&self, seat: usize) -> usize {
+        self.seats[seat].given.len()
     }
 
     fn has_injected(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
-use crate::scheduler::policy::LOOK_EVERY;
+use crate::scheduler::policy::{self, LOOK_EVERY};
 use crate::scheduler::pool::Member;
 use crate::scheduler::running;
 use crate::stack::overflow;
@@ -194,14 +194,13 @@ impl Worker {
         }
     }
 
-    /// Pool workers: moves what others have given to this one to the ready queue, where nobody else reaches it. Who looks
-    /// gets round to it; but no more than there are turns before the next look, since what is woken then waits behind it.
+    /// Pool workers: moves some of what others have given to this one to the ready queue, where nobody else reaches it.
     fn take_given(&self) {
         let member = self.member.borrow();
         let Some(member) = member.as_ref() else {
             return;
         };
-        for _ in 0..self.pace.until_look() {
+        for _ in 0..policy::given_at_once(self.pace.until_look(), self.home.has_ready()) {
             let Some(given) = member.given() else { break };
             // SAFETY: the task has not started, and this is the only right to it.
             unsafe { self.home.push_ready(given.task()) };

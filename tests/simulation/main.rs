@@ -94,6 +94,14 @@ fn steady_arrivals_inside_start_soon() {
 }
 
 #[test]
+fn who_wakes_does_not_wait_for_those_who_are_still_to_start() {
+    // Nor those for a worker that is slower than the others.
+    claim(Scenario::Sleepers, |report| {
+        report.late[1] < 500_000 && report.completion < 1.8
+    });
+}
+
+#[test]
 fn with_128_workers_no_crowd_waits_where_a_few_would_not() {
     // Each worker's own coroutines come first where it has some; with more workers somebody is always between two.
     for inside in [false, true] {

@@ -33,8 +33,8 @@ impl Floor for Alone {
         Some(0)
     }
 
-    fn has_given(&self, _: usize) -> bool {
-        false
+    fn given(&self, _: usize) -> usize {
+        0
     }
 
     fn has_injected(&self) -> bool {

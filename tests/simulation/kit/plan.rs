@@ -46,13 +46,23 @@ pub struct Arrival {
 }
 
 /// All of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     pub jobs: Vec<Job>,
     pub arrivals: Vec<Arrival>,
+    /// By how much the last worker is slower than the others.
+    pub slowness: u64,
 }
 
 impl Plan {
+    fn new() -> Self {
+        Self {
+            jobs: Vec::new(),
+            arrivals: Vec::new(),
+            slowness: 1,
+        }
+    }
+
     /// What nobody could do in less: all workers are always busy, and no job waits.
     pub fn ideal(&self, workers: usize) -> u64 {
         let work: u64 = self.jobs.iter().map(|job| job.work() + costs::START).sum();
@@ -79,15 +89,29 @@ impl Plan {
 
 /// One coroutine launches this many, of 20 us each on average, at once.
 pub fn burst(count: usize, random: &mut Random) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new();
     let jobs = (0..count).map(|_| Job::short(random.exponential(20_000.0) as u64));
+    plan.add(0, Origin::Worker(0), jobs);
+    plan
+}
+
+/// One coroutine launches this many at once: each runs for 1 us, sleeps for some milliseconds, and runs for 1 us. The last worker's
+/// processor has something else to do as well.
+pub fn sleepers(count: usize, random: &mut Random) -> Plan {
+    let mut plan = Plan::new();
+    plan.slowness = 5;
+    let jobs = (0..count).map(|_| Job {
+        first: random.exponential(1_000.0) as u64,
+        wait: (1 + random.below(100)) as u64 * 1_000_000,
+        second: 1_000,
+    });
     plan.add(0, Origin::Worker(0), jobs);
     plan
 }
 
 /// Arrivals that know nothing of each other, at a load in percent. Each runs for 10 us, waits for 500 us, runs for 10 us.
 pub fn steady(workers: usize, load: u32, inside: bool, random: &mut Random) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new();
     let between = 20_000.0 / workers as f64 * 100.0 / f64::from(load);
     let mut at = 0.0;
     for _ in 0..(workers * 800).max(20_000) {
@@ -109,7 +133,7 @@ pub fn steady(workers: usize, load: u32, inside: bool, random: &mut Random) -> P
 
 /// Bursts from the first worker, at a load of 70 %: every hundredth runs for 1 ms, the others for 10 us.
 pub fn skewed(workers: usize, random: &mut Random) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new();
     let size = workers * 100;
     let between = (size / workers) as u64 * 19_900 * 10 / 7;
     for number in 0..10 {

@@ -14,6 +14,7 @@ pub enum Scenario {
     Burst,
     Steady { load: u32, inside: bool },
     Skewed,
+    Sleepers,
 }
 
 /// All of them.
@@ -62,6 +63,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         },
     ),
     ("skewed bursts", Scenario::Skewed),
+    ("50,000 sleepers, one worker slow", Scenario::Sleepers),
 ];
 
 impl Scenario {
@@ -71,6 +73,7 @@ impl Scenario {
             Self::Burst => plan::burst(100_000, random),
             Self::Steady { load, inside } => plan::steady(workers, load, inside, random),
             Self::Skewed => plan::skewed(workers, random),
+            Self::Sleepers => plan::sleepers(50_000, random),
         }
     }
 

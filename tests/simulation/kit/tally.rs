@@ -16,6 +16,8 @@ pub struct Tally {
     pub handed: Cell<u64>,
     pub busy: Vec<Cell<u64>>,
     waits: RefCell<Vec<u64>>,
+    /// When the wait of each job for the world is over; then, how much later it went on.
+    late: RefCell<Vec<u64>>,
     /// When each job was launched, in this order, and whether it has started; from the oldest that has not.
     unstarted: RefCell<VecDeque<(usize, u64, bool)>>,
     /// The place in `unstarted` that each job was given, counted from the first of all.
@@ -41,6 +43,7 @@ impl Tally {
             handed: Cell::new(0),
             busy: (0..workers).map(|_| Cell::new(0)).collect(),
             waits: RefCell::new(vec![u64::MAX; jobs]),
+            late: RefCell::new(vec![0; jobs]),
             unstarted: RefCell::default(),
             places: RefCell::new(vec![usize::MAX; jobs]),
             first: Cell::new(0),
@@ -88,6 +91,17 @@ impl Tally {
         }
     }
 
+    /// A job waits until a moment.
+    pub fn waits(&self, job: usize, until: u64) {
+        self.late.borrow_mut()[job] = until;
+    }
+
+    /// It goes on.
+    pub fn goes_on(&self, job: usize, now: u64) {
+        let mut late = self.late.borrow_mut();
+        late[job] = now - late[job];
+    }
+
     pub fn ends(&self, now: u64) {
         self.ended.set(self.ended.get() + 1);
         self.last_end.set(self.last_end.get().max(now));
@@ -128,15 +142,18 @@ impl Tally {
     /// The end of a run.
     pub fn report(&self, ideal: u64) -> Report {
         let took = self.last_end.get();
-        let mut waits = self.waits.borrow().clone();
-        waits.sort_unstable();
-        let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize];
+        let spread = |times: &RefCell<Vec<u64>>| {
+            let mut times = times.borrow().clone();
+            times.sort_unstable();
+            [0.5, 0.99, 1.0].map(|share| times[((times.len() - 1) as f64 * share) as usize])
+        };
         let busy: Vec<u64> = self.busy.iter().map(Cell::get).collect();
         let most = *busy.iter().max().expect("there are workers") as f64;
         let mean = busy.iter().sum::<u64>() as f64 / busy.len() as f64;
-        let launches = waits.len() as f64;
+        let launched = self.waits.borrow().len();
+        let launches = launched as f64;
         Report {
-            launched: waits.len(),
+            launched,
             started: self.started.get(),
             ended: self.ended.get(),
             took,
@@ -147,7 +164,8 @@ impl Tally {
             wakes: self.wakes.get() as f64 / launches,
             naps: self.naps.get() as f64 / launches,
             handed: self.handed.get() as f64 / launches,
-            wait: [at(0.5), at(0.99), at(1.0)],
+            wait: spread(&self.waits),
+            late: spread(&self.late),
             neglect: self.neglect.get(),
         }
     }
@@ -176,6 +194,8 @@ pub struct Report {
     pub handed: f64,
     /// From the launch to the start: median, 99th percentile, longest.
     pub wait: [u64; 3],
+    /// From the end of a wait for the world to the resumption, as above; zero for jobs that do not wait.
+    pub late: [u64; 3],
     /// The longest that one worker idled while there was overdue work.
     pub neglect: u64,
 }

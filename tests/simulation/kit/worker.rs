@@ -86,6 +86,12 @@ impl<'a> Worker<'a> {
 
     /// Runs somebody's code for so long.
     fn work(&self, nanos: u64) {
+        let is_last = self.seat + 1 == self.world.seats.len();
+        let nanos = if is_last {
+            nanos * self.world.plan.slowness
+        } else {
+            nanos
+        };
         self.settle();
         self.world.tally.works(self.seat, self.now());
         self.world.spend(nanos);
@@ -128,11 +134,14 @@ impl<'a> Worker<'a> {
             return true;
         }
         let at = self.now() + plan.wait;
+        self.world.tally.waits(job, at);
         self.world.plan_news(self.seat, at, Task::Started(job));
         false
     }
 
     fn resume(&self, job: usize) {
+        self.settle();
+        self.world.tally.goes_on(job, self.now());
         self.work(costs::RESUME + self.world.plan.jobs[job].second);
         self.ended();
     }
@@ -177,7 +186,8 @@ impl<'a> Worker<'a> {
 
     /// `Worker::take_given` of the library.
     fn look_for_given(&self) {
-        for _ in 0..LOOK_EVERY - self.turn.get() % LOOK_EVERY {
+        let turns = LOOK_EVERY - self.turn.get() % LOOK_EVERY;
+        for _ in 0..policy::given_at_once(turns, self.has_ready()) {
             let Some(job) = self.given() else { break };
             self.ready.borrow_mut().push_back(Task::Fresh(job));
         }

@@ -327,9 +327,9 @@ impl Floor for World {
         Some(seat.hosted.get() + seat.handed.get())
     }
 
-    fn has_given(&self, seat: usize) -> bool {
+    fn given(&self, seat: usize) -> usize {
         self.spend(costs::LOOK);
-        !self.seats[seat].given.borrow().is_empty()
+        self.seats[seat].given.borrow().len()
     }
 
     fn has_injected(&self) -> bool {
