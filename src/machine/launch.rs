@@ -7,7 +7,7 @@ use crate::machine::runner::{Machine, Root};
 use crate::scope::builder::{Builder, OwnedBuilder};
 use crate::scope::deferred::Deferred;
 use crate::scope::job::Job;
-use crate::scope::launch::{Order, launch_task, new_task};
+use crate::scope::launch::{Order, birth, launch_task};
 use crate::scope::owned::CoroutineScope;
 use crate::scope::scope::Scope;
 use crate::task::cell::TaskCell;
@@ -20,8 +20,8 @@ use crate::task::{Task, TaskRef};
 /// The parent waits for the coroutine before anything that the machine borrows ends; or the parent takes no more children,
 /// and then the machine is dropped before this function returns.
 pub(super) unsafe fn launch<M: StateMachine>(parent: &Task, order: Order, machine: M) -> TaskRef {
-    let task = new_task(&order, &Machine::<M>::VTABLE);
-    let task = TaskCell::<M::Output, Root<M>>::allocate(task, Root::new(machine));
+    let birth = birth(&order, &Machine::<M>::VTABLE);
+    let task = TaskCell::<M::Output, Root<M>>::allocate(birth, Root::new(machine));
     // SAFETY: passed on to the caller.
     unsafe { launch_task(Some(parent), order, task) }
 }

@@ -65,14 +65,14 @@ fn settle() -> &'static Home {
 
 /// A task without a body, living on `home`.
 fn bare_task(home: &'static Home) -> NonNull<Task> {
-    let task = allocate_bare(Task::new(Birth {
+    let task = allocate_bare(Birth {
         kind: crate::job::state::STARTED,
         refs: 1,
         owner: std::ptr::null(),
         vtable: &BARE,
         id: home.next_id(),
         place: Location::caller(),
-    }));
+    });
     // SAFETY: just allocated.
     unsafe { task.as_ref() }.set_home(home, false);
     task

@@ -21,14 +21,14 @@ pub(crate) fn bare(kind: u32, parent: Option<&Job>) -> CompletableJob {
         state.has(ANSWERS) && !state.has(SUPERVISOR)
     });
     let answers = if answers { ANSWERS } else { 0 };
-    let task = allocate_bare(Task::new(Birth {
+    let task = allocate_bare(Birth {
         kind: kind | BARE | STARTED | answers,
         refs: 2,
         owner: std::ptr::null(),
         vtable: &cell::BARE,
         id: current::home().map_or_else(stray_id, Home::next_id),
         place: Location::caller(),
-    }));
+    });
     // SAFETY: just made with two counts; the other one is given back when the job completes.
     let task = unsafe { TaskRef::from_counted(task) };
     if let Some(parent) = parent {

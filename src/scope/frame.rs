@@ -102,14 +102,14 @@ impl Frame {
             || current::is_closed()
             || here.task().word.phase() != Phase::Running;
         let born = if cannot_wait { CLOSED } else { 0 };
-        let job = allocate_bare(Task::new(Birth {
+        let job = allocate_bare(Birth {
             kind: plan.kind | SCOPE | ANSWERS | STARTED | born,
             refs: 2,
             owner: here.task(),
             vtable: &BARE,
             id: here.home().next_id(),
             place: plan.place,
-        }));
+        });
         // SAFETY: just made with two counts; the other one is given back by `finalise`.
         let job = unsafe { TaskRef::from_counted(job) };
         // SAFETY: the outer job's body is below us on this stack.

@@ -156,29 +156,29 @@ pub(crate) unsafe fn launch_from<'env, T, F>(
 where
     F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
 {
-    let task = TaskCell::<T, F>::allocate(new_task(&order, &Body::<T, F>::VTABLE), body);
+    let task = TaskCell::<T, F>::allocate(birth(&order, &Body::<T, F>::VTABLE), body);
     // SAFETY: passed on to the caller.
     unsafe { launch_task(parent, order, task) }
 }
 
-/// A coroutine's header, with two counts: its own, and that of the handle.
+/// What a coroutine is made from, with two counts: its own, and that of the handle.
 #[inline]
-pub(crate) fn new_task(order: &Order, vtable: &'static TaskVTable) -> Task {
-    Task::new(Birth {
+pub(crate) fn birth(order: &Order, vtable: &'static TaskVTable) -> Birth {
+    Birth {
         kind: order.kind,
         refs: 2,
         owner: std::ptr::null(),
         vtable,
         id: current::home().map_or_else(stray_id, crate::task::home::Home::next_id),
         place: order.place,
-    })
+    }
 }
 
 /// Puts a new task under its parent, and sends it to its dispatcher.
 ///
 /// # Safety
 ///
-/// As for [`launch_from`], of what the task's block holds. The task is from [`new_task`], in a block of its vtable's types.
+/// As for [`launch_from`], of what the task's block holds. The task is from [`birth`], in a block of its vtable's types.
 #[inline(always)]
 pub(crate) unsafe fn launch_task(
     parent: Option<&Task>,

@@ -4,9 +4,9 @@ use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
-use crate::task::Task;
 use crate::task::blocks::{self, Bare};
 use crate::task::vtable::TaskVTable;
+use crate::task::{Birth, Task};
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
 #[repr(C)]
@@ -36,17 +36,15 @@ struct ValueCell<T> {
 }
 
 impl<T, F> TaskCell<T, F> {
-    /// Moves a closure into a new block.
+    /// Makes a task in a new block, and moves a closure into it.
     #[inline]
-    pub(crate) fn allocate(task: Task, body: F) -> NonNull<Task> {
+    pub(crate) fn allocate(birth: Birth, body: F) -> NonNull<Task> {
         let cell = blocks::take::<Self>();
-        // SAFETY: memory for it, which is ours.
+        // Each where it is to stand: made first and then moved, the task would be copied by a call.
+        // SAFETY: memory for it, which is ours. The value needs nothing.
         unsafe {
-            cell.write(Self {
-                task,
-                value: UnsafeCell::new(MaybeUninit::uninit()),
-                body: UnsafeCell::new(ManuallyDrop::new(body)),
-            });
+            (&raw mut (*cell.as_ptr()).task).write(Task::new(birth));
+            (&raw mut (*cell.as_ptr()).body).write(UnsafeCell::new(ManuallyDrop::new(body)));
         }
         expose(cell.cast())
     }
@@ -168,19 +166,19 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 };
 
 /// A block without closure and result.
-pub(crate) fn allocate_bare(task: Task) -> NonNull<Task> {
+pub(crate) fn allocate_bare(birth: Birth) -> NonNull<Task> {
     // SAFETY: memory for it, which is ours.
-    unsafe { place_bare(blocks::take::<Bare>().cast(), task) }
+    unsafe { place_bare(blocks::take::<Bare>().cast(), birth) }
 }
 
-/// Writes a task without closure and result into its block.
+/// Makes a task without closure and result in its block.
 ///
 /// # Safety
 ///
 /// The memory is a task's, and the caller's alone.
 #[inline]
-pub(crate) unsafe fn place_bare(block: NonNull<Task>, task: Task) -> NonNull<Task> {
+pub(crate) unsafe fn place_bare(block: NonNull<Task>, birth: Birth) -> NonNull<Task> {
     // SAFETY: passed on to the caller.
-    unsafe { block.write(task) };
+    unsafe { block.write(Task::new(birth)) };
     expose(block)
 }

@@ -89,16 +89,16 @@ pub(crate) fn open(
     let home = here.home();
     // SAFETY: this thread's home.
     let block = unsafe { blocks::take_bare(home) };
-    let task = Task::new(Birth {
+    let birth = Birth {
         kind: kind | SCOPE | ANSWERS | STARTED | LOOSE | state.0 & SWEEPS,
         refs: 2,
         owner: here.task(),
         vtable: &BARE,
         id: home.next_id(),
         place,
-    });
+    };
     // SAFETY: memory for it, which is ours.
-    let block = unsafe { place_bare(block, task) };
+    let block = unsafe { place_bare(block, birth) };
     // SAFETY: just written.
     let job = unsafe { block.as_ref() };
     job.inherit_context(outer);

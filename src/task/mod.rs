@@ -180,6 +180,7 @@ impl Task {
         std::mem::offset_of!(Task, link),
     ];
 
+    #[inline(always)]
     pub(crate) fn new(birth: Birth) -> Self {
         Self {
             job: JobNode::new(birth.kind, birth.refs),
