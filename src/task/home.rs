@@ -170,8 +170,7 @@ impl Home {
     /// Any thread: wakes the thread if it sleeps or is about to.
     #[inline]
     pub(crate) fn notify(&self) {
-        self.make_way();
-        if self.sleep.notify() {
+        if self.sleep.wake_up(|| self.make_way()) == Wake::Owed {
             self.ring();
         }
         if self.has_host() {
@@ -182,20 +181,16 @@ impl Home {
     /// Any thread: wakes the thread if it sleeps or is about to. False if it was awake, or somebody else wakes it: then it has
     /// perhaps found something else to do than what the caller has for it.
     pub(crate) fn wake_up(&self) -> bool {
-        self.make_way();
-        let wake = self.sleep.wake_up();
+        let wake = self.sleep.wake_up(|| self.make_way());
         if wake == Wake::Owed {
             self.ring();
         }
         wake != Wake::Needless
     }
 
-    /// Any thread: if it is about to wake this one, and the two are to work at the same time, sees to it that they can.
-    #[inline]
+    /// Any thread: is about to wake this one. If the two are to work at the same time, sees to it that they can.
     fn make_way(&self) {
-        if self.sleep.is_drowsy()
-            && let Some(here) = current::home()
-        {
+        if let Some(here) = current::home() {
             self.processor.make_way(&here.processor);
         }
     }
