@@ -44,10 +44,6 @@ impl Dispatchers {
     /// For work that computes: as many threads as the machine has cores, at least two. Coroutines that have not started
     /// may be taken over by an idle worker.
     ///
-    /// Which thread runs on which core is left to the kernel, with one exception: a worker that sleeps where the one who wakes it
-    /// is at work is sent to a core without a worker, and may run anywhere as soon as it is awake. Of a process that was bound to
-    /// some cores nobody is sent anywhere.
-    ///
     /// # Suspension
     ///
     /// Never suspends.

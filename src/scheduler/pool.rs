@@ -189,9 +189,9 @@ impl Pool {
         let _ = self.seats[member.index].home.set(home);
         home.local.loops.set(1);
         let worker = Worker::of(home);
-        worker.take_seat(member);
+        *worker.member.borrow_mut() = Some(member);
         worker.run(|popped| popped.is_null() && self.is_over(home));
-        worker.leave_seat();
+        *worker.member.borrow_mut() = None;
         home.local.loops.set(0);
     }
 

@@ -181,16 +181,6 @@ impl Worker {
         }
     }
 
-    pub(super) fn take_seat(&self, member: Member) {
-        *self.member.borrow_mut() = Some(member);
-        self.home.processor.join();
-    }
-
-    pub(super) fn leave_seat(&self) {
-        self.home.processor.leave();
-        *self.member.borrow_mut() = None;
-    }
-
     #[inline]
     pub(super) fn has_seat(&self) -> bool {
         self.member.borrow().is_some()
@@ -378,13 +368,11 @@ impl Worker {
             self.home.event();
         }
         self.as_loop(|| {
-            self.home.processor.lie_down();
             self.home.sleep.announce(bed);
             if self.home.inbox_is_empty() && !self.has_news() && !wanted() {
                 let start = clock::now();
                 self.pace.pause(start);
                 Driver::of(self.home).sleep(self.home, bed, limit);
-                self.home.processor.stay_free();
                 let end = clock::now();
                 self.pace.resume(end);
                 if self.home.sleep.wake() && bed == Bed::Word {

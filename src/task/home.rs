@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::task::blocks::Blocks;
 use crate::task::inbox::Inbox;
-use crate::task::processor::Processor;
 use crate::task::queue::Queue;
 use crate::task::sleep::{SleepWord, Wake};
 use crate::task::{Task, current, report};
@@ -36,8 +35,6 @@ pub(crate) struct Home {
     inbox: Inbox<Task>,
     pub(crate) sleep: SleepWord,
     event: AtomicI32,
-    /// Where it sleeps, if it is a worker.
-    pub(crate) processor: Processor,
     /// How many started coroutines live here: written by the owner, read by those who place new ones.
     pub(crate) hosted: AtomicU32,
     /// Free for the scheduler that owns the thread: how much unstarted work it was handed.
@@ -111,7 +108,6 @@ impl Home {
                 inbox: Inbox::new(),
                 sleep: SleepWord::new(),
                 event: AtomicI32::new(-1),
-                processor: Processor::new(),
                 hosted: AtomicU32::new(0),
                 handed: AtomicU32::new(0),
                 has_host: AtomicBool::new(false),
@@ -170,7 +166,7 @@ impl Home {
     /// Any thread: wakes the thread if it sleeps or is about to.
     #[inline]
     pub(crate) fn notify(&self) {
-        if self.sleep.wake_up(|| self.make_way()) == Wake::Owed {
+        if self.sleep.notify() {
             self.ring();
         }
         if self.has_host() {
@@ -181,18 +177,11 @@ impl Home {
     /// Any thread: wakes the thread if it sleeps or is about to. False if it was awake, or somebody else wakes it: then it has
     /// perhaps found something else to do than what the caller has for it.
     pub(crate) fn wake_up(&self) -> bool {
-        let wake = self.sleep.wake_up(|| self.make_way());
+        let wake = self.sleep.wake_up();
         if wake == Wake::Owed {
             self.ring();
         }
         wake != Wake::Needless
-    }
-
-    /// Any thread: is about to wake this one. If the two are to work at the same time, sees to it that they can.
-    fn make_way(&self) {
-        if let Some(here) = current::home() {
-            self.processor.make_way(&here.processor);
-        }
     }
 
     /// Whether a host drives this thread's loop.

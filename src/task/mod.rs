@@ -29,7 +29,6 @@ pub(crate) mod inbox;
 pub(crate) mod installed;
 pub(crate) mod label;
 pub(crate) mod loose;
-pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod report;
 pub(crate) mod signal;

@@ -79,10 +79,18 @@ impl SleepWord {
         self.0.word().swap(AWAKE, Ordering::AcqRel) == NOTIFIED
     }
 
-    /// P: after it has pushed. If it is this very call that wakes the thread, `before` is called before it wakes.
+    /// P: after it has pushed. True if P owes the write to the eventfd.
     #[inline]
     #[must_use]
-    pub(crate) fn wake_up(&self, before: impl FnOnce()) -> Wake {
+    pub(crate) fn notify(&self) -> bool {
+        self.wake_up() == Wake::Owed
+    }
+
+    /// The same, for one who must know whether it is this very call that wakes the thread: one that was awake, or that another
+    /// P wakes, has perhaps found something else to do.
+    #[inline]
+    #[must_use]
+    pub(crate) fn wake_up(&self) -> Wake {
         // ORDERING: seq-cst, after the push (see the header).
         #[cfg(not(mutation = "sleep_notify_blind"))]
         let order = Ordering::SeqCst;
@@ -90,14 +98,14 @@ impl SleepWord {
         let order = Ordering::Relaxed;
         let phase = self.0.word().load(order);
         if phase == DROWSY || phase == DOZING {
-            self.notify_from(phase, before)
+            self.notify_from(phase)
         } else {
             Wake::Needless
         }
     }
 
     #[cold]
-    fn notify_from(&self, phase: u32, before: impl FnOnce()) -> Wake {
+    fn notify_from(&self, phase: u32) -> Wake {
         #[cfg(mutation = "sleep_doze_unmarked")]
         if phase == DOZING {
             self.0.wake();
@@ -112,7 +120,6 @@ impl SleepWord {
         if exchanged.is_err() {
             return Wake::Needless;
         }
-        before();
         if phase == DROWSY {
             return Wake::Owed;
         }

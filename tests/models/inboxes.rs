@@ -8,7 +8,7 @@ use loom::thread;
 
 use crate::check;
 use crate::task::inbox::{Inbox, Linked};
-use crate::task::sleep::{Bed, SleepWord, Wake};
+use crate::task::sleep::{Bed, SleepWord};
 use crate::util::sync::{AtomicPtr, Shared};
 use crate::yard::Kept;
 
@@ -72,9 +72,7 @@ impl Home {
             }
         }
         // SAFETY: new, in no queue, and freed only by the owner.
-        if unsafe { self.inbox.push_chain(newest, oldest) }
-            && self.sleep.wake_up(|| ()) == Wake::Owed
-        {
+        if unsafe { self.inbox.push_chain(newest, oldest) } && self.sleep.notify() {
             let mut state = self.event.state.lock().unwrap();
             state.0 += 1;
             state.1 += 1;
@@ -223,20 +221,16 @@ fn inbox_a_burst_is_one_write() {
         let others: Vec<_> = (0..2)
             .map(|_| {
                 let sleep = Arc::clone(&sleep);
-                thread::spawn(move || usize::from(sleep.wake_up(|| ()) == Wake::Owed))
+                thread::spawn(move || usize::from(sleep.notify()))
             })
             .collect();
-        let mut writes = usize::from(sleep.wake_up(|| ()) == Wake::Owed);
+        let mut writes = usize::from(sleep.notify());
         for other in others {
             writes += other.join().unwrap();
         }
         assert_eq!(writes, 1);
         assert!(sleep.wake(), "the sleeper knows that it was told");
-        assert_ne!(
-            sleep.wake_up(|| ()),
-            Wake::Owed,
-            "nobody writes for one who is awake"
-        );
+        assert!(!sleep.notify(), "nobody writes for one who is awake");
     });
 }
 
@@ -248,13 +242,7 @@ fn inbox_a_doze_ends_without_a_write() {
         sleep.announce(Bed::Word);
         let other = {
             let sleep = Arc::clone(&sleep);
-            thread::spawn(move || {
-                assert_ne!(
-                    sleep.wake_up(|| ()),
-                    Wake::Owed,
-                    "nobody writes for one who dozes"
-                )
-            })
+            thread::spawn(move || assert!(!sleep.notify(), "nobody writes for one who dozes"))
         };
         sleep.doze(None);
         assert!(sleep.wake(), "the sleeper knows that it was told");

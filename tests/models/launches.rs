@@ -59,7 +59,7 @@ impl Floor for Sleepers {
     }
 
     fn wake(&self, seat: usize) -> bool {
-        self.0[seat].wake_up(|| ()) != Wake::Needless
+        self.0[seat].wake_up() != Wake::Needless
     }
 }
 
