@@ -188,13 +188,13 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
-/// How many of what it was given become ready at a look of a worker, which takes so many turns until the next one: so many, but if
-/// others are ready, the share that what has not started has anyway. They wait behind these, and those that are woken later
-/// behind them: with more than there are turns for the queue would grow from look to look, as long as there is more to be given,
-/// and who sleeps for a millisecond would be late by all of that.
-pub(crate) fn given_at_once(turns: u32, has_ready: bool) -> u32 {
+/// How many of what it was given become ready at a look of a worker, before this turn, with so many turns until the next look: so
+/// many, but if others are ready, one for every eighth turn, however seldom that is. They wait behind these, and those that are
+/// woken later behind them: with more than there are turns for the queue would grow from look to look, as long as there is more to
+/// be given, and who sleeps for a millisecond would be late by all of that.
+pub(crate) fn given_at_once(turn: u32, turns: u32, has_ready: bool) -> u32 {
     if has_ready {
-        turns.div_ceil(FRESH_EVERY)
+        (turn % FRESH_EVERY + turns) / FRESH_EVERY
     } else {
         turns
     }

@@ -200,7 +200,8 @@ impl Worker {
         let Some(member) = member.as_ref() else {
             return;
         };
-        for _ in 0..policy::given_at_once(self.pace.until_look(), self.home.has_ready()) {
+        let (turn, turns) = (self.pace.turn(), self.pace.until_look());
+        for _ in 0..policy::given_at_once(turn, turns, self.home.has_ready()) {
             let Some(given) = member.given() else { break };
             // SAFETY: the task has not started, and this is the only right to it.
             unsafe { self.home.push_ready(given.task()) };

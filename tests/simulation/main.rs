@@ -9,6 +9,7 @@
 mod kit;
 mod quiet;
 
+use kit::policy::{LOOK_EVERY, given_at_once};
 use kit::scenarios::{SCENARIOS, SIZES, Scenario};
 use kit::tally::Report;
 use kit::world::Rules;
@@ -99,6 +100,15 @@ fn who_wakes_does_not_wait_for_those_who_are_still_to_start() {
     claim(Scenario::Sleepers, |report| {
         report.late[1] < 500_000 && report.completion < 1.8
     });
+}
+
+#[test]
+fn what_was_given_has_an_eighth_of_the_turns_however_few_there_are_between_two_looks() {
+    for turns in 1..=LOOK_EVERY {
+        let looks = (0..8000).map(|look| u32::MAX.wrapping_add(look * turns));
+        let given: u32 = looks.map(|turn| given_at_once(turn, turns, true)).sum();
+        assert_eq!(given, 1000 * turns, "{turns} turns");
+    }
 }
 
 #[test]

@@ -186,8 +186,9 @@ impl<'a> Worker<'a> {
 
     /// `Worker::take_given` of the library.
     fn look_for_given(&self) {
-        let turns = LOOK_EVERY - self.turn.get() % LOOK_EVERY;
-        for _ in 0..policy::given_at_once(turns, self.has_ready()) {
+        let turn = self.turn.get();
+        let turns = LOOK_EVERY - turn % LOOK_EVERY;
+        for _ in 0..policy::given_at_once(turn, turns, self.has_ready()) {
             let Some(job) = self.given() else { break };
             self.ready.borrow_mut().push_back(Task::Fresh(job));
         }
