@@ -306,3 +306,69 @@ fn a_loop_that_has_ended_takes_nothing_more_and_says_so() {
         "{error}"
     );
 }
+
+/// Both workers of a pool are held, each by a coroutine that yields again and again. One of them launches many that wait, of
+/// which its worker gives about half to the other one, whose coroutine holds it up meanwhile.
+#[test]
+fn who_is_ready_has_most_turns_while_a_worker_starts_what_it_was_given() {
+    const COUNT: usize = 400;
+    let pool = new_fixed_thread_pool_context(2, "given").unwrap();
+    let both = Barrier::new(2);
+    let (all_are_given, given) = std::sync::mpsc::channel();
+    let given = Mutex::new(given);
+    // How many have started, on the launcher's thread and on the other; the turns of the other's coroutine, now and at the last start.
+    let (here, there) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+    let (turns, turns_at_last) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+    let started = || here.load(Ordering::SeqCst) + there.load(Ordering::SeqCst);
+    with_context(pool.clone(), |_| {
+        coroutine_scope(|s| {
+            let launcher = s.launch(|waiting| {
+                both.wait();
+                let mine = std::thread::current().id();
+                for _ in 0..COUNT {
+                    waiting.launch(move |_| {
+                        if std::thread::current().id() == mine {
+                            here.fetch_add(1, Ordering::SeqCst);
+                        } else {
+                            there.fetch_add(1, Ordering::SeqCst);
+                            turns_at_last.store(turns.load(Ordering::SeqCst), Ordering::SeqCst);
+                        }
+                        await_cancellation::<()>()
+                    });
+                }
+                // What is to start here has started when nothing has for so many turns.
+                let (mut before, mut quiet) = (0, 0);
+                while quiet < 1000 {
+                    yield_()?;
+                    let now = here.load(Ordering::SeqCst);
+                    quiet = if now == before { quiet + 1 } else { 0 };
+                    before = now;
+                }
+                all_are_given.send(()).unwrap();
+                while started() < COUNT {
+                    yield_()?;
+                }
+                waiting.job().cancel_children();
+                Ok(())
+            });
+            s.launch(|_| {
+                both.wait();
+                given.lock().unwrap().recv().unwrap();
+                while started() < COUNT {
+                    turns.fetch_add(1, Ordering::SeqCst);
+                    yield_()?;
+                }
+                Ok(())
+            });
+            launcher.join()
+        })
+    })
+    .unwrap();
+    pool.close();
+    let (there, turns) = (
+        there.load(Ordering::SeqCst),
+        turns_at_last.load(Ordering::SeqCst),
+    );
+    assert!(there > COUNT / 4, "{there} were given");
+    assert!(turns > 5 * there, "{turns} turns beside {there} starts");
+}

@@ -188,13 +188,14 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
     hosted > MANY
 }
 
-/// How many of what it was given become ready at a look of a worker, before this turn, with so many turns until the next look: so
-/// many, but if others are ready, one for every eighth turn, however seldom that is. They wait behind these, and those that are
+/// How many of what it was given become ready at a look of a worker, before turn `now`, with so many turns until the next look: so
+/// many, but if others are ready, one for every eighth turn since the last look. (Not of those to come, which may turn out to be
+/// fewer.) They wait behind these, and those that are
 /// woken later behind them: with more than there are turns for the queue would grow from look to look, as long as there is more to
 /// be given, and who sleeps for a millisecond would be late by all of that.
-pub(crate) fn given_at_once(turn: u32, turns: u32, has_ready: bool) -> u32 {
+pub(crate) fn given_at_once(last: u32, now: u32, turns: u32, has_ready: bool) -> u32 {
     if has_ready {
-        (turn % FRESH_EVERY + turns) / FRESH_EVERY
+        (last % FRESH_EVERY + now.wrapping_sub(last)) / FRESH_EVERY
     } else {
         turns
     }

@@ -50,6 +50,8 @@ pub(crate) struct Worker {
     pub(super) stacks: UnsafeCell<StackCache>,
     pub(super) pace: Pace,
     patience: Patience,
+    /// The turn before which it last took in what it was given.
+    given_at: Cell<u32>,
     pub(super) chain: Cell<u32>,
     /// The seat in the pool of CPU workers, if this thread is one.
     pub(crate) member: RefCell<Option<Member>>,
@@ -78,6 +80,7 @@ impl Worker {
             stacks: UnsafeCell::new(StackCache::new()),
             pace: Pace::new(),
             patience: Patience::new(),
+            given_at: Cell::new(0),
             chain: Cell::new(0),
             member: RefCell::new(None),
             open: RefCell::new(None),
@@ -200,8 +203,9 @@ impl Worker {
         let Some(member) = member.as_ref() else {
             return;
         };
-        let (turn, turns) = (self.pace.turn(), self.pace.until_look());
-        for _ in 0..policy::given_at_once(turn, turns, self.home.has_ready()) {
+        let (now, turns) = (self.pace.turn(), self.pace.until_look());
+        let last = self.given_at.replace(now);
+        for _ in 0..policy::given_at_once(last, now, turns, self.home.has_ready()) {
             let Some(given) = member.given() else { break };
             // SAFETY: the task has not started, and this is the only right to it.
             unsafe { self.home.push_ready(given.task()) };

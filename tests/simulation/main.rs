@@ -106,7 +106,9 @@ fn who_wakes_does_not_wait_for_those_who_are_still_to_start() {
 fn what_was_given_has_an_eighth_of_the_turns_however_few_there_are_between_two_looks() {
     for turns in 1..=LOOK_EVERY {
         let looks = (0..8000).map(|look| u32::MAX.wrapping_add(look * turns));
-        let given: u32 = looks.map(|turn| given_at_once(turn, turns, true)).sum();
+        let given: u32 = looks
+            .map(|last| given_at_once(last, last.wrapping_add(turns), 1, true))
+            .sum();
         assert_eq!(given, 1000 * turns, "{turns} turns");
     }
 }

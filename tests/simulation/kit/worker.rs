@@ -19,6 +19,7 @@ pub struct Worker<'a> {
     thread: &'a SequenceScope<Pause>,
     ready: RefCell<VecDeque<Task>>,
     turn: Cell<u32>,
+    given_at: Cell<u32>,
     in_vain: Cell<u32>,
     rounds: Cell<usize>,
     notes: Vec<Cell<Note>>,
@@ -32,6 +33,7 @@ impl<'a> Worker<'a> {
             thread,
             ready: RefCell::default(),
             turn: Cell::new(0),
+            given_at: Cell::new(0),
             in_vain: Cell::new(0),
             rounds: Cell::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
@@ -188,7 +190,8 @@ impl<'a> Worker<'a> {
     fn look_for_given(&self) {
         let turn = self.turn.get();
         let turns = LOOK_EVERY - turn % LOOK_EVERY;
-        for _ in 0..policy::given_at_once(turn, turns, self.has_ready()) {
+        let last = self.given_at.replace(turn);
+        for _ in 0..policy::given_at_once(last, turn, turns, self.has_ready()) {
             let Some(job) = self.given() else { break };
             self.ready.borrow_mut().push_back(Task::Fresh(job));
         }
