@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::Element;
+use crate::stack::StackSize;
 
 /// A coroutine that has not started, as an address: what stands behind it is known from layer 3 on.
 ///
@@ -51,7 +52,7 @@ pub(crate) trait Dispatch: fmt::Debug + Send + Sync {
     }
 
     /// The size of stack that coroutines get here unless they ask for another.
-    fn stack_bytes(&self) -> usize;
+    fn stack_size(&self) -> StackSize;
 
     /// Whether the calling thread is one of this dispatcher's.
     fn is_here(&self) -> bool;
@@ -92,7 +93,7 @@ pub(crate) trait Admission: fmt::Debug + Send + Sync {
 pub struct Dispatcher {
     dispatch: Arc<dyn Dispatch>,
     /// What is asked at each start, kept here to be at hand.
-    stack_bytes: u32,
+    stack_size: StackSize,
     limited: bool,
     unconfined: bool,
 }
@@ -100,7 +101,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(dispatch: Arc<dyn Dispatch>) -> Self {
         Self {
-            stack_bytes: u32::try_from(dispatch.stack_bytes()).unwrap_or(u32::MAX),
+            stack_size: dispatch.stack_size(),
             limited: dispatch.admission().is_some(),
             unconfined: dispatch.is_unconfined(),
             dispatch,
@@ -121,8 +122,8 @@ impl Dispatcher {
     }
 
     #[inline]
-    pub(crate) fn stack_bytes(&self) -> usize {
-        self.stack_bytes as usize
+    pub(crate) fn stack_size(&self) -> StackSize {
+        self.stack_size
     }
 
     pub(crate) fn is_here(&self) -> bool {

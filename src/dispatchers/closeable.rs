@@ -173,8 +173,8 @@ impl Dispatch for FixedPool {
         self.pool.dispatch_to(lane, task)
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::DEFAULT.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::DEFAULT
     }
 
     fn is_here(&self) -> bool {

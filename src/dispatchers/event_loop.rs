@@ -34,8 +34,8 @@ impl Dispatch for OnLoop {
         self.gate.dispatch(task)
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::DEFAULT.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::DEFAULT
     }
 
     fn is_here(&self) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::context::{Admission, Dispatch, Dispatcher, Refused, Unstarted};
 use crate::dispatchers::{IO, IO_FOR_VIEWS};
 use crate::scheduler::limit::Limit;
+use crate::stack::StackSize;
 
 struct View {
     of: Dispatcher,
@@ -78,8 +79,8 @@ impl Dispatch for View {
         self.limit.dispatch(task)
     }
 
-    fn stack_bytes(&self) -> usize {
-        self.limit.threads().stack_bytes()
+    fn stack_size(&self) -> StackSize {
+        self.limit.threads().stack_size()
     }
 
     fn is_here(&self) -> bool {

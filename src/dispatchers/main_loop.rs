@@ -43,8 +43,8 @@ impl Dispatch for Main {
         }
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::DEFAULT.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::DEFAULT
     }
 
     fn is_here(&self) -> bool {

@@ -29,8 +29,8 @@ impl Dispatch for Default {
         }
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::DEFAULT.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::DEFAULT
     }
 
     fn is_here(&self) -> bool {
@@ -64,8 +64,8 @@ impl Dispatch for Io {
         self.pool().dispatch(task)
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::IO.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::IO
     }
 
     fn is_here(&self) -> bool {

@@ -13,8 +13,8 @@ impl Dispatch for Unconfined {
         start_unconfined(task)
     }
 
-    fn stack_bytes(&self) -> usize {
-        StackSize::DEFAULT.bytes()
+    fn stack_size(&self) -> StackSize {
+        StackSize::DEFAULT
     }
 
     fn is_here(&self) -> bool {

@@ -9,6 +9,7 @@
 //! - [`nested`] runs coroutines in place, inside the call that starts or resumes them.
 //! - [`single`] is a thread with an event loop of its own.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
+//! - [`member`] is a worker's own place in it.
 //! - [`policy`] is what those workers decide, apart from what they are made of; [`search`] is what an idle one gives to it.
 //! - [`io`] is the pool that grows with the threads that block.
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
@@ -18,6 +19,7 @@ pub(crate) mod guest;
 mod hooks;
 pub(crate) mod io;
 pub(crate) mod limit;
+mod member;
 pub(crate) mod nested;
 mod own;
 mod pace;

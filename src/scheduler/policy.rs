@@ -240,6 +240,12 @@ pub(crate) fn lightest(floor: &impl Floor) -> Option<usize> {
     loads.min().map(|(_, seat)| seat)
 }
 
+/// Whether one with the load `mine` looks for a worker that hosts less.
+#[inline(always)]
+pub(crate) fn may_give(mine: u32) -> bool {
+    mine > SLACK
+}
+
 /// A worker that hosts so much less than one with the load `mine` that what is about to start there had better start
 /// with it. In a large pool a few are asked, others in each round.
 pub(crate) fn lighter(
@@ -247,7 +253,7 @@ pub(crate) fn lighter(
     mine: u32,
     round: impl FnOnce() -> usize,
 ) -> Option<usize> {
-    if mine <= SLACK {
+    if !may_give(mine) {
         return None;
     }
     let count = floor.seats();

@@ -10,7 +10,6 @@
 //! each queue has one end that is cheap for its owner. Now and then the first of each has its turn all the same, so that it
 //! comes to it however many are launched after it.
 
-use std::cell::Cell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -20,8 +19,9 @@ use crossbeam_deque::Injector;
 
 use crate::context::{Refused, Unstarted};
 use crate::scheduler::gate::Gate;
+use crate::scheduler::member::Member;
 use crate::scheduler::own::{OwnQueue, Stealers, retry};
-use crate::scheduler::policy::{self, Floor, Note, Queues};
+use crate::scheduler::policy::{self, Floor};
 use crate::scheduler::worker::{HANDED, Worker};
 use crate::scheduler::{Fresh, search, thread};
 use crate::task::home::Home;
@@ -39,7 +39,7 @@ pub(crate) struct Pool {
     /// A launch has woken a worker since a search was last in vain. A guess, on which nothing rests.
     pub(super) restless: AtomicBool,
     /// What lets a pool end that somebody owns; the default one never does.
-    gate: Option<Gate>,
+    pub(super) gate: Option<Gate>,
     /// Not one thread could be started.
     dead: AtomicBool,
 }
@@ -50,24 +50,10 @@ pub(crate) struct Pool {
 pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
     /// What others have given to this worker because it hosts so much less, counted as handed to it until it starts.
-    given: Injector<Fresh>,
+    pub(super) given: Injector<Fresh>,
     /// How many coroutines the worker has taken from its own queue, and of what it was given.
     pub(super) taken: AtomicU32,
-    home: OnceLock<&'static Home>,
-}
-
-/// A worker's own place in the pool.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(super) pool: &'static Pool,
-    pub(super) index: usize,
-    queue: OwnQueue<Fresh>,
-    /// How often in a row it has looked for work and seen none.
-    in_vain: Cell<u32>,
-    /// What it has noticed about each worker.
-    notes: Box<[Cell<Note>]>,
-    /// How often it has looked for a worker that hosts less.
-    rounds: Cell<usize>,
+    pub(super) home: OnceLock<&'static Home>,
 }
 
 static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
@@ -80,10 +66,17 @@ pub(crate) fn default_size() -> usize {
 }
 
 /// The default pool, started at the first call. `None` if no thread could be started.
+#[inline]
 pub(crate) fn default_pool() -> Option<&'static Pool> {
-    if let Some(pool) = DEFAULT.get() {
-        return pool.as_ref();
+    match DEFAULT.get() {
+        Some(pool) => pool.as_ref(),
+        None => start_default_pool(),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn start_default_pool() -> Option<&'static Pool> {
     let mut seats = None;
     let pool = DEFAULT.get_or_init(|| {
         let queues: Vec<OwnQueue<Fresh>> = (0..default_size()).map(|_| OwnQueue::new()).collect();
@@ -139,17 +132,7 @@ impl Pool {
         let mut missing = 0;
         let mut outcome = Ok(());
         for (index, queue) in queues.into_iter().enumerate() {
-            let work = move || {
-                self.work(Member {
-                    pool: self,
-                    index,
-                    queue,
-                    notes: self.seats.iter().map(|_| Cell::default()).collect(),
-                    // So that not all ask the same ones at the same time.
-                    in_vain: Cell::new(0),
-                    rounds: Cell::new(index),
-                })
-            };
+            let work = move || self.work(index, queue);
             let name = format!("{name}-{index}");
             match std::thread::Builder::new().name(name).spawn(work) {
                 Ok(_) => {
@@ -181,17 +164,18 @@ impl Pool {
     }
 
     /// What a worker thread does.
-    fn work(&'static self, member: Member) {
+    fn work(&'static self, index: usize, queue: OwnQueue<Fresh>) {
         let _alternate = crate::stack::overflow::AltStack::install();
         search::sleep_exactly();
         let here = thread::here();
         let home = here.home();
-        let _ = self.seats[member.index].home.set(home);
+        let _ = self.seats[index].home.set(home);
         home.local.loops.set(1);
         let worker = Worker::of(home);
-        *worker.member.borrow_mut() = Some(member);
-        worker.run(|popped| popped.is_null() && self.is_over(home));
-        *worker.member.borrow_mut() = None;
+        let member = Member::new(self, index, home, queue);
+        worker.seated(&member, || {
+            worker.run(|popped| popped.is_null() && self.is_over(home));
+        });
         home.local.loops.set(0);
     }
 
@@ -204,14 +188,14 @@ impl Pool {
     }
 
     /// Whether the pool was shut, nothing is on its way, and this worker hosts nothing.
-    fn is_over(&self, home: &Home) -> bool {
+    pub(super) fn is_over(&self, home: &Home) -> bool {
         let drained = self.gate.as_ref().is_some_and(Gate::is_drained);
         drained && home.hosted.load(Ordering::Relaxed) == 0
     }
 
     /// Whether the calling thread is one of its workers.
     pub(crate) fn is_here(&'static self) -> bool {
-        self.worker_here().is_some()
+        self.member_here().is_some()
     }
 
     /// Queues a coroutine.
@@ -221,12 +205,9 @@ impl Pool {
             None => unstarted,
         };
         let fresh = Fresh::new(unstarted);
-        if let Some(worker) = self.worker_here() {
-            let member = worker.member.borrow();
-            let member = member.as_ref().expect("a worker of the pool has a seat");
-            member.queue.push(fresh, goes_deep(worker.home()));
-        } else {
-            self.injected.push(fresh);
+        match self.member_here() {
+            Some(member) => member.push(fresh),
+            None => self.injected.push(fresh),
         }
         // ORDERING: the push comes before the look at the idle and searching words, which a worker writes before its last look.
         fence(Ordering::SeqCst);
@@ -267,21 +248,18 @@ impl Pool {
         Ok(())
     }
 
-    /// The worker of this pool that the calling thread is.
-    fn worker_here(&'static self) -> Option<&'static Worker> {
-        let worker = Worker::of(current::home()?);
-        let member = worker.member.borrow();
-        let mine = member
-            .as_ref()
-            .is_some_and(|member| std::ptr::eq(member.pool, self));
-        mine.then_some(worker)
+    /// The seat in this pool that the calling thread has.
+    #[inline(always)]
+    fn member_here(&'static self) -> Option<&'static Member> {
+        let member = Worker::of(current::home()?).member()?;
+        std::ptr::eq(member.pool, self).then_some(member)
     }
 
-    fn home(&self, seat: usize) -> Option<&'static Home> {
+    pub(super) fn home(&self, seat: usize) -> Option<&'static Home> {
         self.seats[seat].home.get().copied()
     }
 
-    fn homes(&self) -> impl Iterator<Item = &'static Home> {
+    pub(super) fn homes(&self) -> impl Iterator<Item = &'static Home> {
         self.seats
             .iter()
             .filter_map(|seat| seat.home.get().copied())
@@ -289,7 +267,7 @@ impl Pool {
 }
 
 impl Seat {
-    fn take_given(&self) -> Option<Fresh> {
+    pub(super) fn take_given(&self) -> Option<Fresh> {
         if self.given.is_empty() {
             return None;
         }
@@ -297,69 +275,11 @@ impl Seat {
     }
 
     /// The owner has taken something: it does get round to what waits.
-    fn count_taken(&self) {
+    #[inline(always)]
+    pub(super) fn count_taken(&self) {
         // A plain store: the owner is the one writer.
         let taken = self.taken.load(Ordering::Relaxed).wrapping_add(1);
         self.taken.store(taken, Ordering::Relaxed);
-    }
-}
-
-impl Member {
-    fn seat(&self) -> &'static Seat {
-        &self.pool.seats[self.index]
-    }
-
-    /// The next coroutine to start.
-    pub(crate) fn next(&self) -> Option<Fresh> {
-        policy::next(self)
-    }
-
-    /// The next of what others have given to this worker.
-    pub(crate) fn given(&self) -> Option<Fresh> {
-        let seat = self.seat();
-        let given = seat.take_given()?;
-        seat.count_taken();
-        Some(given)
-    }
-
-    /// A coroutine that the pool's gate has counted starts here.
-    pub(crate) fn arrived(&self) {
-        let last = self.pool.gate.as_ref().is_some_and(Gate::arrived);
-        if last {
-            // The others may have waited for this before they end.
-            self.pool.homes().for_each(Home::notify);
-        }
-    }
-
-    /// Whether this worker has nothing left to do in a pool that was shut.
-    pub(crate) fn is_over(&self, home: &Home) -> bool {
-        self.pool.is_over(home)
-    }
-
-    /// Whether other threads have launched something, or have given something to this worker.
-    pub(crate) fn has_news(&self) -> bool {
-        !self.pool.injected.is_empty() || !self.seat().given.is_empty()
-    }
-
-    /// Gives a coroutine that is about to start here to a worker that hosts so much less that it had better start there.
-    /// `None` if there was one.
-    pub(crate) fn give(&self, home: &Home, fresh: Fresh) -> Option<Fresh> {
-        let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
-        let lighter = policy::lighter(self.pool, load(home), round)
-            .and_then(|seat| Some((seat, self.pool.home(seat)?)));
-        let Some((seat, other)) = lighter else {
-            return Some(fresh);
-        };
-        other.handed.fetch_add(1, Ordering::Relaxed);
-        self.pool.seats[seat].given.push(fresh);
-        // ORDERING: the push comes before the looks at the sleep words and the idle ones; a worker that goes to sleep writes
-        // those before it looks here (policy.rs).
-        fence(Ordering::SeqCst);
-        if !other.wake_up() {
-            // It may compute for long.
-            policy::launched(self.pool);
-        }
-        None
     }
 }
 
@@ -418,63 +338,6 @@ impl Floor for Pool {
     }
 }
 
-impl Queues for Member {
-    type Floor = Pool;
-    type Work = Fresh;
-
-    fn floor(&self) -> &Pool {
-        self.pool
-    }
-
-    fn seat(&self) -> usize {
-        self.index
-    }
-
-    fn own(&self) -> Option<Fresh> {
-        if self.queue.is_empty() {
-            return None;
-        }
-        let seat = self.seat();
-        let deep = seat.home.get().is_some_and(|home| goes_deep(home));
-        let fresh = self.queue.pop(deep, seat.taken.load(Ordering::Relaxed))?;
-        seat.count_taken();
-        Some(fresh)
-    }
-
-    fn injected(&self) -> Option<Fresh> {
-        retry(|| self.pool.injected.steal())
-    }
-
-    fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
-        let queue = &self.pool.seats[victim].queue;
-        if many {
-            queue.steal_half(&self.queue)
-        } else {
-            queue.steal_one()
-        }
-    }
-
-    fn in_vain(&self) -> &Cell<u32> {
-        &self.in_vain
-    }
-
-    fn notes(&self, victim: usize) -> &Cell<Note> {
-        &self.notes[victim]
-    }
-
-    fn steal_given(&self, victim: usize) -> Option<Fresh> {
-        let victim = &self.pool.seats[victim];
-        let stolen = victim.take_given()?;
-        // It counts here until it starts.
-        let handed = |seat: &'static Seat| seat.home.get().map(|home| &home.handed);
-        if let (Some(theirs), Some(mine)) = (handed(victim), handed(self.seat())) {
-            mine.fetch_add(1, Ordering::Relaxed);
-            theirs.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(stolen)
-    }
-}
-
 /// Sends a coroutine to a worker, counted until it starts there.
 ///
 /// # Safety
@@ -489,11 +352,8 @@ unsafe fn hand_over(home: &'static Home, task: *const Task) {
     unsafe { home.send_chain(task, task) };
 }
 
-fn load(home: &Home) -> u32 {
+/// How much a worker hosts, with what is on its way to it.
+#[inline(always)]
+pub(super) fn load(home: &Home) -> u32 {
     home.hosted.load(Ordering::Relaxed) + home.handed.load(Ordering::Relaxed)
-}
-
-/// Whether what a worker launches now starts first, and next.
-fn goes_deep(home: &Home) -> bool {
-    policy::goes_deep(home.hosted.load(Ordering::Relaxed))
 }

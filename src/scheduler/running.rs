@@ -87,14 +87,16 @@ impl Worker {
     #[inline]
     fn start(&self, task: &Task) {
         self.leave_gate(task);
-        if is_limited(task) {
+        let demands = Demands::of(task);
+        if demands.is_limited {
             self.start_limited(task);
         } else {
-            self.start_admitted(task, 0);
+            self.start_with(task, demands, 0);
         }
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn start_limited(&self, task: &Task) {
         let Some(dispatcher) = hooks::limited(task) else {
             return;
@@ -117,8 +119,12 @@ impl Worker {
     }
 
     /// Starts a coroutine on a stack. `chain` says how many have run on that stack before. True if it has ended.
-    #[inline]
     pub(super) fn start_admitted(&self, task: &Task, chain: u32) -> bool {
+        self.start_with(task, Demands::of(task), chain)
+    }
+
+    #[inline(always)]
+    fn start_with(&self, task: &Task, demands: Demands, chain: u32) -> bool {
         self.uncount_local(task);
         if let Some(stackless) = &task.vtable.stackless {
             return self.turn(task, stackless);
@@ -127,10 +133,10 @@ impl Worker {
             start::discard(task);
             return true;
         }
-        match self.stack_for(task) {
-            Ok(stack) => self.start_on(task, stack, chain),
+        match self.with_stacks(|stacks| stacks.take(demands.size)) {
+            Ok(stack) => self.start_on(task, demands, stack, chain),
             Err(error) => {
-                cancel::fail(task, &error);
+                cancel::fail(task, &Error::new(error));
                 start::discard(task);
                 true
             }
@@ -156,54 +162,34 @@ impl Worker {
         turned == Turned::Gone
     }
 
-    #[inline]
-    fn start_on(&self, task: &Task, stack: Stack, chain: u32) -> bool {
+    #[inline(always)]
+    fn start_on(&self, task: &Task, demands: Demands, stack: Stack, chain: u32) -> bool {
         // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
         let header = unsafe {
             coroutine::create(stack, std::ptr::from_ref(task).cast(), |header| {
                 body(header)
             })
         };
-        self.adopt(task, header);
+        self.adopt(task, demands, header);
         self.chain.set(chain);
         self.switch_to(task, header)
     }
 
     /// Ties a task to this thread, for life.
-    #[inline]
-    fn adopt(&self, task: &Task, header: NonNull<Header>) {
-        let dispatcher = task.elements().and_then(Elements::dispatcher);
-        let unconfined = dispatcher.is_some_and(Dispatcher::is_unconfined);
-        if dispatcher.is_some_and(Dispatcher::is_limited) {
+    #[inline(always)]
+    fn adopt(&self, task: &Task, demands: Demands, header: NonNull<Header>) {
+        if demands.is_limited {
             // SAFETY: the stack is the task's, on this thread.
             unsafe { coroutine::set_hook(header, HOOK_LIMITED, true) };
         }
-        task.set_home(self.home, unconfined);
+        task.set_home(self.home, demands.is_unconfined);
         task.stack.set(Some(header));
         self.home.count_hosted(1);
     }
 
-    #[inline]
-    fn wanted_size(task: &Task) -> StackSize {
-        let elements = task.elements();
-        let bytes = match elements.and_then(Elements::stack) {
-            Some(bytes) => bytes.0,
-            None => elements
-                .and_then(Elements::dispatcher)
-                .map_or(StackSize::DEFAULT.bytes(), Dispatcher::stack_bytes),
-        };
-        StackSize::new(bytes)
-    }
-
-    #[inline]
-    fn stack_for(&self, task: &Task) -> Result<Stack, Error> {
-        self.with_stacks(|stacks| stacks.take(Self::wanted_size(task)))
-            .map_err(Error::new)
-    }
-
     /// The next coroutine that may run on the stack of one that has just ended.
     #[inline]
-    fn next_on(&self, header: NonNull<Header>) -> Option<&Task> {
+    fn next_on(&self, header: NonNull<Header>) -> Option<(&Task, Demands)> {
         let chain = self.chain.get() + 1;
         if chain >= LONGEST_CHAIN || self.pace.is_look_next() {
             return None;
@@ -214,14 +200,16 @@ impl Worker {
         }
         // SAFETY: a queued task is alive.
         let next = unsafe { self.home.local.ready.first().as_ref() }?;
-        let fits = next.stack.get().is_none()
-            && next.vtable.stackless.is_none()
-            && !std::ptr::eq(next, self.home.local.thread_task.get())
-            && may_start(next)
-            && !is_limited(next)
-            // SAFETY: the coroutine on this header is the caller.
-            && Self::wanted_size(next) == unsafe { coroutine::stack_size(header) };
-        if !fits {
+        if next.stack.get().is_some()
+            || next.vtable.stackless.is_some()
+            || std::ptr::eq(next, self.home.local.thread_task.get())
+            || !may_start(next)
+        {
+            return None;
+        }
+        let demands = Demands::of(next);
+        // SAFETY: the coroutine on this header is the caller.
+        if demands.is_limited || demands.size != unsafe { coroutine::stack_size(header) } {
             return None;
         }
         self.home.local.ready.pop();
@@ -229,15 +217,37 @@ impl Worker {
         self.uncount_local(next);
         // It is a turn as others are.
         self.pace.take_turn();
-        Some(next)
+        Some((next, demands))
     }
 }
 
-#[inline]
+/// What a coroutine asks of the thread that starts it.
+#[derive(Clone, Copy)]
+struct Demands {
+    size: StackSize,
+    is_limited: bool,
+    is_unconfined: bool,
+}
+
+impl Demands {
+    #[inline(always)]
+    fn of(task: &Task) -> Self {
+        let elements = task.elements();
+        let dispatcher = elements.and_then(Elements::dispatcher);
+        let size = match elements.and_then(Elements::stack) {
+            Some(bytes) => StackSize::new(bytes.0),
+            None => dispatcher.map_or(StackSize::DEFAULT, Dispatcher::stack_size),
+        };
+        Self {
+            size,
+            is_limited: dispatcher.is_some_and(Dispatcher::is_limited),
+            is_unconfined: dispatcher.is_some_and(Dispatcher::is_unconfined),
+        }
+    }
+}
+
 pub(super) fn is_limited(task: &Task) -> bool {
-    task.elements()
-        .and_then(Elements::dispatcher)
-        .is_some_and(Dispatcher::is_limited)
+    Demands::of(task).is_limited
 }
 
 /// Whether a coroutine that has not run is to run: it was not cancelled, or is started all the same.
@@ -289,12 +299,12 @@ unsafe fn body(header: NonNull<Header>) {
         unsafe { (task.vtable.run)(task) };
         home.count_hosted(-1);
         let worker = Worker::of(home);
-        let Some(next) = worker.next_on(header) else {
+        let Some((next, demands)) = worker.next_on(header) else {
             break;
         };
         // SAFETY: the header stands as long as the stack runs.
         unsafe { header.as_ref() }.set_task(std::ptr::from_ref(next).cast());
-        worker.adopt(next, header);
+        worker.adopt(next, demands, header);
         home.local.current.set(next);
     }
     std::mem::forget(guard);

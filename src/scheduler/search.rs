@@ -4,8 +4,9 @@ use std::sync::atomic::{Ordering, fence};
 
 use crate::driver::Driver;
 use crate::scheduler::Fresh;
+use crate::scheduler::member::Member;
 use crate::scheduler::policy::{self, Idler};
-use crate::scheduler::pool::{Member, Pool};
+use crate::scheduler::pool::Pool;
 use crate::scheduler::worker::Worker;
 
 /// By how much the system may prolong a sleep of a worker, in nanoseconds. Its default is 50 us, which would double the
@@ -15,7 +16,7 @@ const PROLONGED: libc::c_ulong = 1;
 /// A worker that has a seat in a pool, and nothing to do.
 struct Idle<'w> {
     worker: &'w Worker,
-    pool: &'static Pool,
+    member: &'w Member,
 }
 
 /// Demands that the sleeps of the calling thread, a worker, end when they should.
@@ -27,9 +28,13 @@ pub(super) fn sleep_exactly() {
 impl Worker {
     /// Searches for work, or sleeps until there is some. True if the loop should look again.
     pub(super) fn search(&self) -> bool {
-        let pool = self.member.borrow().as_ref().map(|member| member.pool);
-        let Some(pool) = pool else { return false };
-        policy::search(&Idle { worker: self, pool });
+        let Some(member) = self.member() else {
+            return false;
+        };
+        policy::search(&Idle {
+            worker: self,
+            member,
+        });
         true
     }
 }
@@ -38,12 +43,11 @@ impl Idler for Idle<'_> {
     type Queues = Member;
 
     fn with_queues<R>(&self, look: impl FnOnce(&Member) -> R) -> R {
-        let member = self.worker.member.borrow();
-        look(member.as_ref().expect("a worker keeps its seat"))
+        look(self.member)
     }
 
     fn floor(&self) -> &Pool {
-        self.pool
+        self.member.pool
     }
 
     fn place(&self, work: Fresh) {
@@ -60,16 +64,16 @@ impl Idler for Idle<'_> {
 
     fn enter_idle(&self) {
         // ORDERING: before the look at the queues; pairs with the fence of `dispatch`.
-        self.pool.idle.fetch_add(1, Ordering::SeqCst);
+        self.member.pool.idle.fetch_add(1, Ordering::SeqCst);
     }
 
     fn leave_idle(&self) {
-        self.pool.idle.fetch_sub(1, Ordering::SeqCst);
+        self.member.pool.idle.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn enter_search(&self, most: u32) -> bool {
         let enter = |searching| (searching < most).then_some(searching + 1);
-        let searching = &self.pool.searching;
+        let searching = &self.member.pool.searching;
         // ORDERING: seq-cst, in one order with `leave_search`. Who does not enter has seen somebody who searches, and who
         // will look at the queues after that.
         let entered = searching.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
@@ -77,7 +81,7 @@ impl Idler for Idle<'_> {
     }
 
     fn leave_search(&self) {
-        self.pool.searching.fetch_sub(1, Ordering::SeqCst);
+        self.member.pool.searching.fetch_sub(1, Ordering::SeqCst);
         // ORDERING: that comes before the next look at the queues; pairs with the fence of `dispatch`, so that either
         // this worker sees what was pushed or the pusher sees that nobody searches.
         fence(Ordering::SeqCst);

@@ -6,6 +6,7 @@
 //! or the sleep word if no descriptor is registered there.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::driver::clock::{self, deadline_after};
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
+use crate::scheduler::member::Member;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
 use crate::scheduler::policy::{self, LOOK_EVERY};
-use crate::scheduler::pool::Member;
 use crate::scheduler::running;
 use crate::stack::overflow;
 use crate::stack::{StackCache, StackSize};
@@ -53,8 +54,8 @@ pub(crate) struct Worker {
     /// The turn before which it last took in what it was given.
     given_at: Cell<u32>,
     pub(super) chain: Cell<u32>,
-    /// The seat in the pool of CPU workers, if this thread is one.
-    pub(crate) member: RefCell<Option<Member>>,
+    /// The seat in the pool of CPU workers, if this thread is one: null, or in a frame under all that runs here.
+    member: Cell<*const Member>,
     /// The event loop that runs on this thread, if one does.
     pub(crate) open: RefCell<Option<OpenLoop>>,
     /// The IO pool that this thread works for, if it does.
@@ -82,7 +83,7 @@ impl Worker {
             patience: Patience::new(),
             given_at: Cell::new(0),
             chain: Cell::new(0),
-            member: RefCell::new(None),
+            member: Cell::new(ptr::null()),
             open: RefCell::new(None),
             io: Cell::new(None),
             in_place: Queue::new(),
@@ -101,6 +102,21 @@ impl Worker {
         self.home
     }
 
+    /// The seat in the pool of CPU workers, if this thread is one.
+    #[inline(always)]
+    pub(super) fn member(&self) -> Option<&Member> {
+        // SAFETY: null, or lent to `seated`, above whose frame the caller runs, since the worker is the calling thread's own. Nobody
+        // keeps it beyond the call that has asked for it.
+        unsafe { self.member.get().as_ref() }
+    }
+
+    /// Does the work of a pool's worker that has this seat.
+    pub(super) fn seated(&self, member: &Member, work: impl FnOnce()) {
+        self.member.set(member);
+        let _vacated = Vacated(&self.member);
+        work();
+    }
+
     /// Runs until `done` says so, given each ready task before it is run (null when there was none).
     #[inline(always)]
     pub(crate) fn run(&self, mut done: impl FnMut(*const Task) -> bool) {
@@ -115,28 +131,34 @@ impl Worker {
             let fresh = if self.pace.prefers_fresh() {
                 self.fresh_here()
             } else {
-                std::ptr::null()
+                ptr::null()
             };
-            let task = if fresh.is_null() {
-                self.home.pop_ready(|next, need| {
+            let mut task = fresh;
+            if task.is_null() {
+                task = self.home.pop_ready(|next, need| {
                     if let Some(header) = next.stack.get() {
                         coroutine::prefetch(header, need);
                     }
-                })
-            } else {
-                fresh
-            };
+                });
+                if task.is_null() {
+                    task = self.fresh_instead();
+                }
+                if task.is_null() {
+                    if done(task) {
+                        break;
+                    }
+                    self.idle();
+                    continue;
+                }
+            }
             if done(task) {
-                local.turning.set(turning);
-                local.current.set(resumed);
-                return;
+                break;
             }
             // SAFETY: a queued task is alive.
-            match unsafe { task.as_ref() } {
-                Some(task) => self.step(task),
-                None => self.idle(),
-            }
+            self.step(unsafe { &*task });
         }
+        local.turning.set(turning);
+        local.current.set(resumed);
     }
 
     /// Runs until nothing is ready.
@@ -175,7 +197,7 @@ impl Worker {
         if flags & GATED != 0 {
             if let Some(open) = &*self.open.borrow() {
                 open.gate.arrived();
-            } else if let Some(member) = &*self.member.borrow() {
+            } else if let Some(member) = self.member() {
                 member.arrived();
             }
         }
@@ -186,12 +208,12 @@ impl Worker {
 
     #[inline]
     pub(super) fn has_seat(&self) -> bool {
-        self.member.borrow().is_some()
+        self.member().is_some()
     }
 
     /// Pool workers: moves one coroutine that has not started to the ready queue.
     pub(super) fn take_fresh(&self) {
-        let fresh = self.member.borrow().as_ref().and_then(Member::next);
+        let fresh = self.member().and_then(Member::next);
         if let Some(fresh) = fresh {
             self.place(fresh);
         }
@@ -199,8 +221,7 @@ impl Worker {
 
     /// Pool workers: moves some of what others have given to this one to the ready queue, where nobody else reaches it.
     fn take_given(&self) {
-        let member = self.member.borrow();
-        let Some(member) = member.as_ref() else {
+        let Some(member) = self.member() else {
             return;
         };
         let (now, turns) = (self.pace.turn(), self.pace.until_look());
@@ -219,14 +240,25 @@ impl Worker {
         // SAFETY: a queued task is alive.
         let next = unsafe { self.home.local.ready.first().as_ref() };
         if next.is_some_and(|next| next.stack.get().is_none()) {
-            return std::ptr::null();
+            return ptr::null();
         }
-        let fresh = self.member.borrow().as_ref().and_then(Member::next);
+        let fresh = self.member().and_then(Member::next);
         if fresh.is_none() && self.pace.is_starting() {
             // The while that was meant for it ends here.
             self.while_idle(|| ());
         }
-        fresh.map_or(std::ptr::null(), |fresh| self.placed(fresh))
+        fresh.map_or(ptr::null(), |fresh| self.placed(fresh))
+    }
+
+    /// The same when nothing is ready. If nothing is seen that makes something so either, there is no need to look everywhere
+    /// before what has not started has its turn, since the looks come in any case.
+    #[inline(never)]
+    fn fresh_instead(&self) -> *const Task {
+        if self.home.inbox_looks_empty() {
+            self.fresh_here()
+        } else {
+            ptr::null()
+        }
     }
 
     /// Queues a coroutine that is about to start here, or gives it to a worker that hosts far fewer.
@@ -239,30 +271,16 @@ impl Worker {
     }
 
     /// The coroutine, if it is to start here; null if it was given to a worker that hosts far fewer.
+    #[inline]
     fn placed(&self, fresh: Fresh) -> *const Task {
         let task = fresh.task();
         // Who launched it has perhaps written it on another processor, and it will take one of many stacks, as those after it
         // will: what is waited for at once is waited for but once.
         prefetch::lines(task, BLOCK_LINES);
         self.with_stacks(|stacks| stacks.prefetch(StackSize::DEFAULT));
-        // SAFETY: it has not started, and this is the only right to it.
-        let flags = unsafe { &(*task).flags };
-        let before = flags.get();
-        if before & GIVEN != 0 {
-            return task;
-        }
-        let member = self.member.borrow();
-        let Some(member) = member.as_ref() else {
-            return task;
-        };
-        // Whoever it is given to has the right to it at once.
-        flags.set(before | GIVEN | HANDED);
-        match member.give(self.home, fresh) {
-            Some(_) => {
-                flags.set(before);
-                task
-            }
-            None => std::ptr::null(),
+        match self.member() {
+            Some(member) if member.may_give() => give(member, fresh),
+            _ => task,
         }
     }
 
@@ -394,11 +412,8 @@ impl Worker {
 
     /// Whether there is something to do that does not come by the inbox.
     fn has_news(&self) -> bool {
-        let member = self.member.borrow();
-        member
-            .as_ref()
-            .is_some_and(|member| member.has_news() || member.is_over(self.home))
-            || self.is_over()
+        let member = self.member();
+        member.is_some_and(|member| member.has_news() || member.is_over()) || self.is_over()
     }
 
     /// Whether the loop of this thread was shut, and has nothing left to do.
@@ -408,11 +423,41 @@ impl Worker {
     }
 }
 
+/// A seat is free again when its frame goes, however it goes.
+struct Vacated<'a>(&'a Cell<*const Member>);
+
+impl Drop for Vacated<'_> {
+    fn drop(&mut self) {
+        self.0.set(ptr::null());
+    }
+}
+
+/// Gives a coroutine to a worker that hosts far fewer, once. The coroutine, if it is to start here after all; else null.
+#[inline(never)]
+fn give(member: &Member, fresh: Fresh) -> *const Task {
+    let task = fresh.task();
+    // SAFETY: it has not started, and this is the only right to it.
+    let flags = unsafe { &(*task).flags };
+    let before = flags.get();
+    if before & GIVEN != 0 {
+        return task;
+    }
+    // Whoever it is given to has the right to it at once.
+    flags.set(before | GIVEN | HANDED);
+    match member.give(fresh) {
+        Some(_) => {
+            flags.set(before);
+            task
+        }
+        None => ptr::null(),
+    }
+}
+
 /// Runs the calling thread's loop until `task`, the thread's own, has been taken from the queue.
 ///
 /// # Safety
 ///
 /// The calling thread owns `home`.
 pub(crate) unsafe fn pump(home: &'static Home, task: *const Task) {
-    Worker::of(home).run(|popped| std::ptr::eq(popped, task));
+    Worker::of(home).run(|popped| ptr::eq(popped, task));
 }

@@ -117,7 +117,7 @@ where
 {
     // From the launch on this frame cannot be left before the coroutine has ended, so ask first whether it may wait.
     refuse_in_closed_frames()?;
-    here.prepare()?;
+    here.demand_may_suspend()?;
     let mut order = Order::new(place);
     order.kind |= SCOPE | DEFERRED;
     order.context = Some(context);

@@ -123,7 +123,7 @@ pub fn yield_() -> Result<()> {
     let here = thread::here();
     here.check()?;
     refuse_in_closed_frames()?;
-    here.prepare()?;
+    here.demand_may_suspend()?;
     here.go_behind();
     here.check()
 }

@@ -74,20 +74,23 @@ pub(crate) fn finalise(task: &Task) {
 
 /// A job that has completed hands back those who waited for it, and leaves its parent: which is ours to finalise, if it is
 /// given.
+#[inline(always)]
 fn depart(task: &Task, ready: &Queue) -> Option<*const Task> {
     tell_host(task);
-    if task.state().has(SCOPE) {
-        // The frame that waits for it keeps the block, and must not find it among its children any more.
-        let next = leave_parent(task);
+    // The frame that waits for a scope keeps the block, and must not find it among its children any more.
+    let leaves_first = task.state().has(SCOPE);
+    if !leaves_first {
         waiter::hand_back(ready);
-        next
-    } else {
-        waiter::hand_back(ready);
-        leave_parent(task)
     }
+    let next = leave_parent(task);
+    if leaves_first {
+        waiter::hand_back(ready);
+    }
+    next
 }
 
 /// A host may wait in its loop for the end of a job that lived there, and ends elsewhere, with its last child.
+#[inline(always)]
 fn tell_host(task: &Task) {
     if let Some(home) = task.home()
         && home.has_host()
@@ -188,11 +191,23 @@ impl End {
     /// Once the outcome is published: drops what nobody will have, and calls the handlers.
     #[inline(always)]
     fn carry_out(self, task: &Task) {
+        let is_left = (!self.succeeded || self.is_unwanted) && task.state().has(DEFERRED);
+        if self.context.is_some() || self.handlers.is_some() || is_left {
+            self.carry_out_rest(task, is_left);
+        } else {
+            // There is nothing in it, and so nothing to be dropped either.
+            std::mem::forget(self);
+        }
+    }
+
+    /// `is_left` says whether the value, if there is one, is nobody's.
+    #[inline(never)]
+    fn carry_out_rest(self, task: &Task, is_left: bool) {
         if self.context.is_some() {
             // The last owner of a user's elements.
             let _ = current::closed(|| drop(self.context));
         }
-        if (!self.succeeded || self.is_unwanted) && task.state().has(DEFERRED) {
+        if is_left {
             drop_stored(task);
         }
         // Before anybody who waits goes on, perhaps on another thread: as in Kotlin, what was registered first comes first.
@@ -255,6 +270,7 @@ pub(crate) fn run_handler(handler: Handler, cause: Option<&Error>) {
 }
 
 /// Takes the job out of the tree and gives back its own count. The parent, if it is ours to finalise.
+#[inline(always)]
 fn leave_parent(task: &Task) -> Option<*const Task> {
     let next = detach(task);
     release(NonNull::from(task));
@@ -262,6 +278,7 @@ fn leave_parent(task: &Task) -> Option<*const Task> {
 }
 
 /// Takes the job out of the tree. The parent, if it is ours to finalise.
+#[inline(always)]
 fn detach(task: &Task) -> Option<*const Task> {
     // SAFETY: the parent of a job that has not left it is alive.
     let parent = unsafe { task.job.parent().as_ref() };

@@ -9,7 +9,7 @@
 //! - [`start`] sends a coroutine to its dispatcher; [`departure`] decides who sends one without a stack again.
 //! - [`installed`] keeps a thread's variables in step with the coroutine that runs.
 //! - [`blocks`] is the memory of task blocks; [`cell`] gives them their forms.
-//! - [`vtable`] is what is known of a block whose types are not.
+//! - [`vtable`] is what is known of a block whose types are not; [`counted`] frees it with the last count.
 //! - [`report`] is where failures go that nobody awaits.
 //!
 //! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
@@ -21,6 +21,7 @@ mod block_tests;
 pub(crate) mod blocks;
 pub(crate) mod cancel;
 pub(crate) mod cell;
+mod counted;
 pub(crate) mod current;
 pub(crate) mod departure;
 pub(crate) mod finish;
@@ -58,6 +59,8 @@ use crate::task::label::Label;
 use crate::task::vtable::TaskVTable;
 use crate::task::word::Word;
 use crate::util::sync::Shared;
+
+pub(crate) use counted::{TaskRef, free, release};
 
 /// Bits of `Task::value`.
 /// The handle was dropped before the job had completed; set under the job's lock.
@@ -394,92 +397,4 @@ impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}{{{:?}}}", self.kind_name(), self.id, self.state())
     }
-}
-
-/// A counted pointer to a task block.
-pub(crate) struct TaskRef(NonNull<Task>);
-
-// SAFETY: `Task` is `Sync`, and the count is atomic.
-unsafe impl Send for TaskRef {}
-// SAFETY: as above.
-unsafe impl Sync for TaskRef {}
-
-impl TaskRef {
-    /// Takes over a count.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns one count of a live block, and gives it away.
-    pub(crate) unsafe fn from_counted(task: NonNull<Task>) -> Self {
-        Self(task)
-    }
-
-    /// A further count.
-    pub(crate) fn new(task: &Task) -> Self {
-        task.job.retain();
-        Self(NonNull::from(task))
-    }
-
-    pub(crate) fn as_ptr(&self) -> NonNull<Task> {
-        self.0
-    }
-}
-
-impl std::ops::Deref for TaskRef {
-    type Target = Task;
-
-    #[inline(always)]
-    fn deref(&self) -> &Task {
-        // SAFETY: the count keeps the block.
-        unsafe { self.0.as_ref() }
-    }
-}
-
-impl Clone for TaskRef {
-    fn clone(&self) -> Self {
-        Self::new(self)
-    }
-}
-
-impl Drop for TaskRef {
-    #[inline]
-    fn drop(&mut self) {
-        release(self.0);
-    }
-}
-
-impl fmt::Debug for TaskRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-/// Gives back one count, and frees the block with the last.
-#[inline]
-pub(crate) fn release(task: NonNull<Task>) {
-    // SAFETY: the caller gives away a count, so the block is alive.
-    let header = unsafe { task.as_ref() };
-    if header.job.release() {
-        free(task);
-    }
-}
-
-/// Frees a block whose last count is gone.
-#[inline]
-pub(crate) fn free(task: NonNull<Task>) {
-    // SAFETY: nobody else has the block.
-    let header = unsafe { task.as_ref() };
-    // SAFETY: as above.
-    let cause = header.cause.with_mut(|cause| unsafe { (*cause).take() });
-    // SAFETY: as above.
-    let extras = header.extras.with_mut(|extras| unsafe { (*extras).take() });
-    let is_plain = cause.as_ref().is_none_or(Error::is_plain) && extras.is_none();
-    if !is_plain {
-        // Errors and handlers are the user's: their destructors may do anything.
-        if let Err(panic) = current::closed(move || drop((cause, extras))) {
-            report::handler_panicked("the destructor of an error or a handler", panic);
-        }
-    }
-    // SAFETY: it was the last count.
-    unsafe { (header.vtable.free)(task) };
 }

@@ -95,7 +95,7 @@ impl Here {
     /// The error that a cancelled coroutine's suspending calls return.
     #[cold]
     #[track_caller]
-    pub(crate) fn cancelled(&self) -> Error {
+    pub(crate) fn cancelled(self) -> Error {
         self.tie();
         match self.job() {
             Some(job) => {
@@ -121,16 +121,23 @@ impl Here {
     /// Names the coming suspension, or tells why this frame must not suspend.
     #[inline(always)]
     pub(crate) fn prepare(&self) -> Result<Generation> {
+        self.demand_may_suspend()?;
+        Ok(self.task().word.next())
+    }
+
+    /// Tells why this frame must not suspend, if it must not.
+    #[inline(always)]
+    pub(crate) fn demand_may_suspend(&self) -> Result<()> {
         if std::thread::panicking() || self.task().word.phase() != Phase::Running {
             self.refuse()?;
         }
-        Ok(self.task().word.next())
+        Ok(())
     }
 
     /// R5: a coroutine, and a thread on whose loop coroutines live, must not wait while the thread is panicking; any other
     /// plain thread parks.
     #[cold]
-    fn refuse(&self) -> Result<()> {
+    fn refuse(self) -> Result<()> {
         self.tie();
         match self.task().word.phase() {
             Phase::Running if !std::thread::panicking() => return Ok(()),

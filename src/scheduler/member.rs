@@ -1,0 +1,175 @@
+//! A worker's own place in the pool of CPU workers: its queue, and what it has noticed about the others.
+
+use std::cell::Cell;
+use std::sync::atomic::{Ordering, fence};
+
+use crate::scheduler::Fresh;
+use crate::scheduler::gate::Gate;
+use crate::scheduler::own::{OwnQueue, retry};
+use crate::scheduler::policy::{self, Note, Queues};
+use crate::scheduler::pool::{Pool, Seat, load};
+use crate::task::home::Home;
+
+/// A worker's own place in the pool.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(super) pool: &'static Pool,
+    index: usize,
+    seat: &'static Seat,
+    home: &'static Home,
+    queue: OwnQueue<Fresh>,
+    /// How often in a row it has looked for work and seen none.
+    in_vain: Cell<u32>,
+    /// What it has noticed about each worker.
+    notes: Box<[Cell<Note>]>,
+    /// How often it has looked for a worker that hosts less.
+    rounds: Cell<usize>,
+}
+
+impl Member {
+    pub(super) fn new(
+        pool: &'static Pool,
+        index: usize,
+        home: &'static Home,
+        queue: OwnQueue<Fresh>,
+    ) -> Self {
+        Self {
+            pool,
+            index,
+            seat: &pool.seats[index],
+            home,
+            queue,
+            in_vain: Cell::new(0),
+            notes: pool.seats.iter().map(|_| Cell::default()).collect(),
+            // So that not all ask the same ones at the same time.
+            rounds: Cell::new(index),
+        }
+    }
+
+    /// Queues a coroutine that was launched on this worker.
+    #[inline(always)]
+    pub(super) fn push(&self, fresh: Fresh) {
+        self.queue.push(fresh, self.goes_deep());
+    }
+
+    /// Whether what this worker launches now starts first, and next.
+    #[inline(always)]
+    fn goes_deep(&self) -> bool {
+        policy::goes_deep(self.home.hosted.load(Ordering::Relaxed))
+    }
+
+    /// The next coroutine to start.
+    #[inline(always)]
+    pub(crate) fn next(&self) -> Option<Fresh> {
+        policy::next(self)
+    }
+
+    /// The next of what others have given to this worker.
+    pub(crate) fn given(&self) -> Option<Fresh> {
+        let given = self.seat.take_given()?;
+        self.seat.count_taken();
+        Some(given)
+    }
+
+    /// A coroutine that the pool's gate has counted starts here.
+    pub(crate) fn arrived(&self) {
+        let last = self.pool.gate.as_ref().is_some_and(Gate::arrived);
+        if last {
+            // The others may have waited for this before they end.
+            self.pool.homes().for_each(Home::notify);
+        }
+    }
+
+    /// Whether this worker has nothing left to do in a pool that was shut.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pool.is_over(self.home)
+    }
+
+    /// Whether other threads have launched something, or have given something to this worker.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.pool.injected.is_empty() || !self.seat.given.is_empty()
+    }
+
+    /// Whether this worker hosts so much that it looks for one that hosts less.
+    #[inline(always)]
+    pub(super) fn may_give(&self) -> bool {
+        policy::may_give(load(self.home))
+    }
+
+    /// Gives a coroutine that is about to start here to a worker that hosts so much less that it had better start there.
+    /// `None` if there was one.
+    pub(super) fn give(&self, fresh: Fresh) -> Option<Fresh> {
+        let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
+        let lighter = policy::lighter(self.pool, load(self.home), round)
+            .and_then(|seat| Some((seat, self.pool.home(seat)?)));
+        let Some((seat, other)) = lighter else {
+            return Some(fresh);
+        };
+        other.handed.fetch_add(1, Ordering::Relaxed);
+        self.pool.seats[seat].given.push(fresh);
+        // ORDERING: the push comes before the looks at the sleep words and the idle ones; a worker that goes to sleep writes
+        // those before it looks here (policy.rs).
+        fence(Ordering::SeqCst);
+        if !other.wake_up() {
+            // It may compute for long.
+            policy::launched(self.pool);
+        }
+        None
+    }
+}
+
+impl Queues for Member {
+    type Floor = Pool;
+    type Work = Fresh;
+
+    fn floor(&self) -> &Pool {
+        self.pool
+    }
+
+    fn seat(&self) -> usize {
+        self.index
+    }
+
+    #[inline(always)]
+    fn own(&self) -> Option<Fresh> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let taken = self.seat.taken.load(Ordering::Relaxed);
+        let fresh = self.queue.pop(self.goes_deep(), taken)?;
+        self.seat.count_taken();
+        Some(fresh)
+    }
+
+    fn injected(&self) -> Option<Fresh> {
+        retry(|| self.pool.injected.steal())
+    }
+
+    fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
+        let queue = &self.pool.seats[victim].queue;
+        if many {
+            queue.steal_half(&self.queue)
+        } else {
+            queue.steal_one()
+        }
+    }
+
+    fn in_vain(&self) -> &Cell<u32> {
+        &self.in_vain
+    }
+
+    fn notes(&self, victim: usize) -> &Cell<Note> {
+        &self.notes[victim]
+    }
+
+    fn steal_given(&self, victim: usize) -> Option<Fresh> {
+        let victim = &self.pool.seats[victim];
+        let stolen = victim.take_given()?;
+        // It counts here until it starts.
+        if let Some(home) = victim.home.get() {
+            self.home.handed.fetch_add(1, Ordering::Relaxed);
+            home.handed.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(stolen)
+    }
+}
