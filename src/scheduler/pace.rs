@@ -13,6 +13,9 @@
 //! A worker begins as if its turns were rather long, until it knows better.
 //!
 //! Time in which the worker has nothing to do counts for nothing: a while ends before it, and another begins after it.
+//!
+//! A turn that is like the one before it costs one decrement: it is counted how many are left before the next at which there is
+//! anything to decide, and the number of a turn is reckoned from that.
 
 use std::cell::Cell;
 
@@ -23,12 +26,20 @@ const SPAN: u64 = 1_000_000;
 /// The part of the slowness that fades at each look.
 const FADING: u64 = 64;
 
+/// So many bits no number of a turn is without, but for the first.
+const NEVER: u32 = u32::MAX;
+
 /// What a worker knows of the pace of its turns.
 #[derive(Debug)]
 pub(super) struct Pace {
-    turn: Cell<u32>,
+    /// How many turns there are from the present one to the next marked one.
+    left: Cell<u32>,
+    /// The number of the next turn that is marked: with a look, or with what has not started before what is ready.
+    marked: Cell<u32>,
     /// The turn before which it looks outside.
     look_at: Cell<u32>,
+    /// The worker takes part in a pool, where there is something that has not started.
+    has_seat: Cell<bool>,
     /// A turn whose number has none of these bits prefers what has not started.
     ready_bits: Cell<u32>,
     /// This while is for what has not started.
@@ -64,9 +75,11 @@ impl Pace {
     /// The pace of a worker that begins now.
     pub(super) fn new() -> Self {
         Self {
-            turn: Cell::new(0),
+            left: Cell::new(1),
+            marked: Cell::new(1),
             look_at: Cell::new(1),
-            ready_bits: Cell::new(FRESH_EVERY - 1),
+            has_seat: Cell::new(false),
+            ready_bits: Cell::new(NEVER),
             is_starting: Cell::new(false),
             began: Cell::new((0, u64::MAX)),
             ready: Slowness::new(),
@@ -74,36 +87,60 @@ impl Pace {
         }
     }
 
-    /// Counts a turn. True if a look outside is due before it.
+    /// Says whether the worker takes part in a pool. One that does not never prefers what has not started.
+    pub(super) fn set_seated(&self, has_seat: bool) {
+        self.has_seat.set(has_seat);
+        self.mark(self.is_starting.get());
+    }
+
+    /// Counts a turn. True if it is a marked one: then it [may begin with a look](Pace::is_look) and it [may prefer what has not
+    /// started](Pace::prefers_fresh), and after that the [next mark](Pace::plan) is to be set.
     #[inline(always)]
     pub(super) fn take_turn(&self) -> bool {
-        let turn = self.turn.get().wrapping_add(1);
-        self.turn.set(turn);
-        turn == self.look_at.get()
+        let left = self.left.get().wrapping_sub(1);
+        self.left.set(left);
+        left == 0
+    }
+
+    /// Marks the next turn at which there is anything to decide.
+    pub(super) fn plan(&self) {
+        let turn = self.turn();
+        let to_fresh = ((turn | self.ready_bits.get()) - turn).saturating_add(1);
+        let left = self.to_look(turn).max(1).min(to_fresh);
+        self.left.set(left);
+        self.marked.set(turn.wrapping_add(left));
+    }
+
+    /// How many turns there are from this one to the next look; none if that is overdue.
+    fn to_look(&self, turn: u32) -> u32 {
+        self.look_at.get().wrapping_sub(turn).cast_signed().max(0) as u32
     }
 
     /// The number of the present turn; there are 2^32.
     #[inline(always)]
     pub(super) fn turn(&self) -> u32 {
-        self.turn.get()
+        self.marked.get().wrapping_sub(self.left.get())
     }
 
     /// How many turns there are before the next look, at least one.
     pub(super) fn until_look(&self) -> u32 {
-        let turns = self.look_at.get().wrapping_sub(self.turn.get());
-        turns.clamp(1, LOOK_EVERY)
+        self.to_look(self.turn()).clamp(1, LOOK_EVERY)
+    }
+
+    /// Whether a look outside is due before this turn.
+    pub(super) fn is_look(&self) -> bool {
+        self.to_look(self.turn()) == 0
     }
 
     /// Whether the next turn begins with a look outside.
     #[inline(always)]
     pub(super) fn is_look_next(&self) -> bool {
-        self.turn.get().wrapping_add(1) == self.look_at.get()
+        self.turn().wrapping_add(1) == self.look_at.get()
     }
 
     /// Whether this turn prefers what has not started.
-    #[inline(always)]
     pub(super) fn prefers_fresh(&self) -> bool {
-        self.turn.get() & self.ready_bits.get() == 0
+        self.turn() & self.ready_bits.get() == 0
     }
 
     /// Whether this while is for what has not started.
@@ -111,23 +148,25 @@ impl Pace {
         self.is_starting.get()
     }
 
-    /// A look: a while ends, and another begins. `may_start` says whether it may be one for what has not started.
-    pub(super) fn look(&self, now: u64, may_start: bool) {
+    /// A look: a while ends, and another begins.
+    pub(super) fn look(&self, now: u64) {
         self.pause(now);
-        let starts = may_start && !self.is_starting.get() && self.ready.turns() < LOOK_EVERY;
+        let starts =
+            self.has_seat.get() && !self.is_starting.get() && self.ready.turns() < LOOK_EVERY;
         self.begin(now, starts);
     }
 
     /// A look without a clock to go by.
     pub(super) fn look_untimed(&self) {
         self.begin(u64::MAX, false);
-        self.look_at.set(self.turn.get().wrapping_add(LOOK_EVERY));
+        self.look_at.set(self.turn().wrapping_add(LOOK_EVERY));
+        self.plan();
     }
 
     /// The worker has nothing to do from now on.
     pub(super) fn pause(&self, now: u64) {
         let (turn, since) = self.began.get();
-        let turns = self.turn.get().wrapping_sub(turn);
+        let turns = self.turn().wrapping_sub(turn);
         // A while that began without a clock is not measured.
         if turns == 0 || since > now {
             return;
@@ -146,16 +185,22 @@ impl Pace {
     }
 
     fn begin(&self, now: u64, starts: bool) {
-        let turn = self.turn.get();
+        let turn = self.turn();
         self.began.set((turn, now));
         self.is_starting.set(starts);
-        let (slowness, bits) = if starts {
-            (&self.fresh, 0)
-        } else {
-            (&self.ready, FRESH_EVERY - 1)
-        };
-        self.ready_bits.set(bits);
+        let slowness = if starts { &self.fresh } else { &self.ready };
         self.look_at.set(turn.wrapping_add(slowness.turns()));
+        self.mark(starts);
+    }
+
+    /// Marks the turns that prefer what has not started: all of a while that is for that, and else every eighth.
+    fn mark(&self, starts: bool) {
+        self.ready_bits.set(match (self.has_seat.get(), starts) {
+            (false, _) => NEVER,
+            (true, true) => 0,
+            (true, false) => FRESH_EVERY - 1,
+        });
+        self.plan();
     }
 }
 
@@ -170,17 +215,13 @@ mod tests {
     struct Paced {
         pace: Pace,
         now: u64,
-        may_start: bool,
     }
 
     impl Paced {
-        fn new(may_start: bool) -> Self {
+        fn new(has_seat: bool) -> Self {
             let (pace, now) = (Pace::new(), 0);
-            Self {
-                pace,
-                now,
-                may_start,
-            }
+            pace.set_seated(has_seat);
+            Self { pace, now }
         }
 
         /// Takes turns of this length up to the next look. Their number.
@@ -188,8 +229,11 @@ mod tests {
             for turns in 1.. {
                 self.now += each;
                 if self.pace.take_turn() {
-                    self.pace.look(self.now, self.may_start);
-                    return turns;
+                    if self.pace.is_look() {
+                        self.pace.look(self.now);
+                        return turns;
+                    }
+                    self.pace.plan();
                 }
             }
             unreachable!("a look is due at last")
@@ -206,8 +250,8 @@ mod tests {
 
     #[test]
     fn between_short_turns_it_looks_every_61() {
-        for may_start in [false, true] {
-            let mut paced = Paced::new(may_start).practised();
+        for has_seat in [false, true] {
+            let mut paced = Paced::new(has_seat).practised();
             for _ in 0..100 {
                 assert_eq!(paced.look_after(SHORT), LOOK_EVERY);
                 assert!(!paced.pace.is_starting());
@@ -254,7 +298,8 @@ mod tests {
     fn time_without_work_is_no_long_turn() {
         let mut paced = Paced::new(true).practised();
         for _ in 0..100 {
-            assert!(!paced.pace.take_turn());
+            paced.pace.take_turn();
+            assert!(!paced.pace.is_look());
             paced.now += SHORT;
             paced.pace.pause(paced.now);
             paced.now += LONG;
@@ -263,13 +308,50 @@ mod tests {
         assert_eq!(paced.look_after(SHORT), LOOK_EVERY);
     }
 
+    /// The turns of a worker up to this one that prefer what has not started.
+    fn preferring(pace: &Pace, until: u32) -> Vec<u32> {
+        let mut preferring = Vec::new();
+        while pace.turn() < until {
+            if pace.take_turn() {
+                preferring.extend(pace.prefers_fresh().then(|| pace.turn()));
+                pace.look_untimed();
+            }
+        }
+        preferring
+    }
+
     #[test]
-    fn every_eighth_turn_prefers_what_has_not_started() {
+    fn every_eighth_turn_of_a_worker_with_a_seat_prefers_what_has_not_started() {
         let pace = Pace::new();
-        let preferred = (0..10 * FRESH_EVERY).filter(|_| {
-            pace.take_turn();
-            pace.prefers_fresh()
-        });
-        assert_eq!(preferred.count(), 10);
+        assert!(preferring(&pace, 100).is_empty());
+        pace.set_seated(true);
+        let eighths = (100..200).filter(|turn| turn % FRESH_EVERY == 0);
+        assert_eq!(preferring(&pace, 199), Vec::from_iter(eighths));
+        pace.set_seated(false);
+        assert!(preferring(&pace, 300).is_empty());
+    }
+
+    #[test]
+    fn turns_are_numbered_whatever_is_marked_and_after_the_last_number_too() {
+        let pace = Pace::new();
+        pace.marked.set(u32::MAX - 2 * LOOK_EVERY);
+        pace.left.set(0);
+        pace.look_untimed();
+        let first = pace.turn();
+        for turn in 0..10 * LOOK_EVERY {
+            assert_eq!(pace.turn(), first.wrapping_add(turn));
+            pace.set_seated(turn % 3 == 0);
+            let looks = pace.is_look_next();
+            if pace.take_turn() {
+                assert_eq!(pace.is_look(), looks);
+                if looks {
+                    pace.look_untimed();
+                } else {
+                    pace.plan();
+                }
+            } else {
+                assert!(!looks && !pace.is_look());
+            }
+        }
     }
 }

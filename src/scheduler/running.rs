@@ -216,7 +216,9 @@ impl Worker {
         self.leave_gate(next);
         self.uncount_local(next);
         // It is a turn as others are.
-        self.pace.take_turn();
+        if self.pace.take_turn() {
+            self.pace.plan();
+        }
         Some((next, demands))
     }
 }

@@ -113,7 +113,8 @@ impl Worker {
     /// Does the work of a pool's worker that has this seat.
     pub(super) fn seated(&self, member: &Member, work: impl FnOnce()) {
         self.member.set(member);
-        let _vacated = Vacated(&self.member);
+        self.pace.set_seated(true);
+        let _vacated = Vacated(self);
         work();
     }
 
@@ -124,16 +125,11 @@ impl Worker {
         let resumed = local.current.replace(local.loop_task.get());
         let turning = local.turning.replace(true);
         loop {
-            if self.pace.take_turn() {
-                self.look();
-            }
-            // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
-            let fresh = if self.pace.prefers_fresh() {
-                self.fresh_here()
+            let mut task = if self.pace.take_turn() {
+                self.marked_turn()
             } else {
                 ptr::null()
             };
-            let mut task = fresh;
             if task.is_null() {
                 task = self.home.pop_ready(|next, need| {
                     if let Some(header) = next.stack.get() {
@@ -171,7 +167,8 @@ impl Worker {
     /// Runs the first of the ready tasks. False if there is none.
     pub(crate) fn run_one(&self) -> bool {
         if self.pace.take_turn() {
-            self.look();
+            self.begin_marked_turn();
+            self.pace.plan();
         }
         // SAFETY: a queued task is alive.
         let Some(task) = (unsafe { self.home.local.ready.pop().as_ref() }) else {
@@ -284,6 +281,26 @@ impl Worker {
         }
     }
 
+    /// Does what is due in a marked turn. What it starts with, or null.
+    #[inline(never)]
+    fn marked_turn(&self) -> *const Task {
+        self.begin_marked_turn();
+        // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
+        let fresh = if self.pace.prefers_fresh() {
+            self.fresh_here()
+        } else {
+            ptr::null()
+        };
+        self.pace.plan();
+        fresh
+    }
+
+    fn begin_marked_turn(&self) {
+        if self.pace.is_look() {
+            self.look();
+        }
+    }
+
     /// Looks outside, and plans the next look.
     #[cold]
     #[inline(never)]
@@ -293,7 +310,7 @@ impl Worker {
             // How long anything takes is not to change the order.
             self.pace.look_untimed();
         } else {
-            self.pace.look(clock.now(), self.has_seat());
+            self.pace.look(clock.now());
         }
         self.home.will_turn(LOOK_EVERY);
         self.look_outside();
@@ -424,11 +441,12 @@ impl Worker {
 }
 
 /// A seat is free again when its frame goes, however it goes.
-struct Vacated<'a>(&'a Cell<*const Member>);
+struct Vacated<'a>(&'a Worker);
 
 impl Drop for Vacated<'_> {
     fn drop(&mut self) {
-        self.0.set(ptr::null());
+        self.0.pace.set_seated(false);
+        self.0.member.set(ptr::null());
     }
 }
 
