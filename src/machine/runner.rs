@@ -87,8 +87,7 @@ impl Run<'_> {
 
     /// The task runs no more: what comes now are frames of the runtime.
     fn leave(&self) {
-        let local = &self.here.home().local;
-        local.current.set(local.loop_task.get());
+        self.here.home().be_loop();
     }
 
     /// The task lives on this thread.
@@ -288,7 +287,7 @@ impl<M: StateMachine> Machine<M> {
         }
         // From here on the block may be freed, while handlers of its ancestors run on this thread.
         if let Some(home) = current::home() {
-            home.local.current.set(home.local.loop_task.get());
+            home.be_loop();
             if home.has_host() {
                 // Its last child may end elsewhere, and the host is told then of what has lived here.
                 task.set_home(home, false);

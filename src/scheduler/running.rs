@@ -41,6 +41,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn resume_hooked(&self, task: &Task, header: NonNull<Header>) {
+        self.home.be_loop();
         let limited = hooks::limited(task);
         if let Some(dispatcher) = &limited
             && !hooks::admit(task, dispatcher)
@@ -54,17 +55,19 @@ impl Worker {
         }
     }
 
-    /// Runs a started task until it suspends (false) or ends (true).
+    /// Runs a started task until it suspends (false) or ends (true). One that has suspended may still be the current one
+    /// afterwards: mostly another is resumed next, and who does anything else before that says first that it is the loop.
     #[inline(always)]
     fn switch_to(&self, task: &Task, header: NonNull<Header>) -> bool {
         self.home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
         let ended = unsafe { coroutine::resume(header) };
-        self.home.local.current.set(self.home.local.loop_task.get());
         if ended {
+            self.home.be_loop();
             self.reclaim(header);
         // SAFETY: the stack is in use, by this thread.
         } else if unsafe { coroutine::hooks(header) } != 0 {
+            self.home.be_loop();
             hooks::after(header);
         }
         ended
@@ -98,6 +101,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn start_limited(&self, task: &Task) {
+        self.home.be_loop();
         let Some(dispatcher) = hooks::limited(task) else {
             return;
         };
@@ -125,6 +129,7 @@ impl Worker {
 
     #[inline(always)]
     fn start_with(&self, task: &Task, demands: Demands, chain: u32) -> bool {
+        self.home.be_loop();
         self.uncount_local(task);
         if let Some(stackless) = &task.vtable.stackless {
             return self.turn(task, stackless);
@@ -158,7 +163,7 @@ impl Worker {
         self.home.local.current.set(task);
         // SAFETY: the table is this task's, and this thread has the only right to it.
         let turned = unsafe { (stackless.turn)(task) };
-        self.home.local.current.set(self.home.local.loop_task.get());
+        self.home.be_loop();
         turned == Turned::Gone
     }
 

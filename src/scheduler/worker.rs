@@ -353,6 +353,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn idle(&self) {
+        self.home.be_loop();
         self.home.take_inbox();
         let driver = Driver::of(self.home);
         driver.fire_timers(self.home);

@@ -121,7 +121,7 @@ where
         }
         // From here on the block may be freed, while handlers of its ancestors run on this thread.
         if let Some(home) = task.home() {
-            home.local.current.set(home.local.loop_task.get());
+            home.be_loop();
         }
         finish::end_body(task);
     }

@@ -282,6 +282,12 @@ impl Home {
         }
     }
 
+    /// Owner: what runs from here on is the runtime's own, until a task is resumed.
+    #[inline(always)]
+    pub(crate) fn be_loop(&self) {
+        self.local.current.set(self.local.loop_task.get());
+    }
+
     /// Owner: whether others of this thread are ready to run.
     #[inline(always)]
     pub(crate) fn has_ready(&self) -> bool {
