@@ -105,15 +105,17 @@ impl Pace {
     /// Marks the next turn at which there is anything to decide.
     pub(super) fn plan(&self) {
         let turn = self.turn();
-        let to_fresh = ((turn | self.ready_bits.get()) - turn).saturating_add(1);
-        let left = self.to_look(turn).max(1).min(to_fresh);
+        // Both without the next turn, which is to come in any case. A look that is due at this very turn is past.
+        let before_look = self.to_look(turn).wrapping_sub(1);
+        let before_fresh = (turn | self.ready_bits.get()) - turn;
+        let left = before_look.min(before_fresh).saturating_add(1);
         self.left.set(left);
         self.marked.set(turn.wrapping_add(left));
     }
 
-    /// How many turns there are from this one to the next look; none if that is overdue.
+    /// How many turns there are from this one to the next look.
     fn to_look(&self, turn: u32) -> u32 {
-        self.look_at.get().wrapping_sub(turn).cast_signed().max(0) as u32
+        self.look_at.get().wrapping_sub(turn)
     }
 
     /// The number of the present turn; there are 2^32.

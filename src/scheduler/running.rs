@@ -15,6 +15,7 @@ use crate::scheduler::policy::LONGEST_CHAIN;
 use crate::scheduler::worker::Worker;
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
+use crate::task::home::Home;
 use crate::task::vtable::{Stackless, Turned};
 use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, report, start};
 
@@ -22,19 +23,19 @@ impl Worker {
     /// Resumes or starts one task.
     #[inline(always)]
     pub(super) fn step(&self, task: &Task) {
-        match task.stack.get() {
-            Some(header) => self.resume(task, header),
-            None => self.start(task),
-        }
+        self.step_on(self.home, task);
     }
 
+    /// The same for who has the worker's home at hand.
     #[inline(always)]
-    fn resume(&self, task: &Task, header: NonNull<Header>) {
-        // SAFETY: the stack is in use, by this thread.
-        if unsafe { coroutine::hooks(header) } != 0 {
-            self.resume_hooked(task, header);
-        } else {
-            self.switch_to(task, header);
+    pub(super) fn step_on(&self, home: &'static Home, task: &Task) {
+        match task.stack.get() {
+            // SAFETY: the stack is in use, by this thread.
+            Some(header) if unsafe { coroutine::hooks(header) } == 0 => {
+                self.switch_to(home, task, header);
+            }
+            Some(header) => self.resume_hooked(task, header),
+            None => self.start(task),
         }
     }
 
@@ -49,7 +50,7 @@ impl Worker {
             return;
         }
         hooks::before(task, header);
-        let ended = self.switch_to(task, header);
+        let ended = self.switch_to(self.home, task, header);
         if let Some(dispatcher) = &limited {
             hooks::leave(dispatcher, ended);
         }
@@ -58,8 +59,8 @@ impl Worker {
     /// Runs a started task until it suspends (false) or ends (true). One that has suspended may still be the current one
     /// afterwards: mostly another is resumed next, and who does anything else before that says first that it is the loop.
     #[inline(always)]
-    fn switch_to(&self, task: &Task, header: NonNull<Header>) -> bool {
-        self.home.local.current.set(task);
+    fn switch_to(&self, home: &'static Home, task: &Task, header: NonNull<Header>) -> bool {
+        home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
         let ended = unsafe { coroutine::resume(header) };
         if ended {
@@ -177,7 +178,7 @@ impl Worker {
         };
         self.adopt(task, demands, header);
         self.chain.set(chain);
-        self.switch_to(task, header)
+        self.switch_to(self.home, task, header)
     }
 
     /// Ties a task to this thread, for life.

@@ -24,6 +24,19 @@ pub(crate) fn here() -> Here {
     unsafe { Here::of(home) }
 }
 
+/// The same, and whether a frame that must not suspend is on this thread's stack.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn here_and_closed() -> (Here, bool) {
+    let (home, closed) = current::home_and_closed();
+    let home = match home {
+        Some(home) => home,
+        None => settle(),
+    };
+    // SAFETY: as in `here`.
+    (unsafe { Here::of(home) }, closed)
+}
+
 /// Who runs on the calling thread, if it has a home already.
 #[inline]
 pub(crate) fn here_if_settled() -> Option<Here> {

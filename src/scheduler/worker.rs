@@ -121,7 +121,9 @@ impl Worker {
     /// Runs until `done` says so, given each ready task before it is run (null when there was none).
     #[inline(always)]
     pub(crate) fn run(&self, mut done: impl FnMut(*const Task) -> bool) {
-        let local = &self.home.local;
+        // Read once: what is stored between two uses might change it, for all that the compiler knows.
+        let home = self.home;
+        let local = &home.local;
         let resumed = local.current.replace(local.loop_task.get());
         let turning = local.turning.replace(true);
         loop {
@@ -131,14 +133,15 @@ impl Worker {
                 ptr::null()
             };
             if task.is_null() {
-                task = self.home.pop_ready(|next, need| {
-                    if let Some(header) = next.stack.get() {
-                        coroutine::prefetch(header, need);
-                    }
-                });
-                if task.is_null() {
-                    task = self.fresh_instead();
-                }
+                task = if home.has_ready() {
+                    home.pop_ready(|next, need| {
+                        if let Some(header) = next.stack.get() {
+                            coroutine::prefetch(header, need);
+                        }
+                    })
+                } else {
+                    self.fresh_instead()
+                };
                 if task.is_null() {
                     if done(task) {
                         break;
@@ -151,7 +154,7 @@ impl Worker {
                 break;
             }
             // SAFETY: a queued task is alive.
-            self.step(unsafe { &*task });
+            self.step_on(home, unsafe { &*task });
         }
         local.turning.set(turning);
         local.current.set(resumed);

@@ -15,7 +15,7 @@ use crate::scheduler::thread;
 use crate::scope::body::Outcome;
 use crate::scope::job::Job;
 use crate::task::label::Label;
-use crate::task::wait::refuse_in_closed_frames;
+use crate::task::wait::{refuse_in_closed_frames, refuse_in_runtime};
 use crate::task::{Task, TaskRef, current};
 
 static DELAY: Label = Label("delay");
@@ -120,9 +120,11 @@ pub fn await_cancellation<T>() -> Result<T> {
 #[inline(always)]
 #[track_caller]
 pub fn yield_() -> Result<()> {
-    let here = thread::here();
+    let (here, closed) = thread::here_and_closed();
     here.check()?;
-    refuse_in_closed_frames()?;
+    if closed {
+        refuse_in_runtime()?;
+    }
     here.demand_may_suspend()?;
     here.go_behind();
     here.check()

@@ -39,6 +39,16 @@ pub(crate) fn home() -> Option<&'static Home> {
     unsafe { home.as_ref() }
 }
 
+/// The home of this thread, if it has one, and whether [a frame that must not suspend](is_closed) is on its stack: one call for
+/// those who ask for both each time.
+#[inline(never)]
+pub(crate) fn home_and_closed() -> (Option<&'static Home>, bool) {
+    let home = HOME.try_with(Cell::get).unwrap_or(ptr::null());
+    let closed = CLOSED_FRAMES.try_with(Cell::get).unwrap_or(0) > 0;
+    // SAFETY: homes are never freed.
+    (unsafe { home.as_ref() }, closed)
+}
+
 /// Gives this thread a home; `leave` runs with it when the thread ends, unless it is ending already.
 #[inline(never)]
 pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) {

@@ -250,8 +250,9 @@ pub(crate) fn refuse_in_closed_frames() -> Result<()> {
     Ok(())
 }
 
+/// Refuses in such a frame.
 #[cold]
-fn refuse_in_runtime() -> Result<()> {
+pub(crate) fn refuse_in_runtime() -> Result<()> {
     if current::is_in_block() {
         return Err(Error::msg(
             "a suspending call that must wait was made in the block of a sequence, which can only yield to whoever asks \
