@@ -40,16 +40,28 @@ pub(crate) fn cancellation_of(job: &Task) -> Error {
     let mut at = job;
     loop {
         if let Some(cause) = at.own_cause() {
-            if !at.state().has(FAILED) || cause.is_cancelled() {
+            if !at.state().has(FAILED) {
                 return cause.clone();
             }
-            return Error::cancelled_because(owner_id(at), None, Some(cause.clone()));
+            return cancellation_by(at, cause);
         }
         // SAFETY: a parent outlives its children.
         match unsafe { at.job.parent().as_ref() } {
             Some(parent) => at = Task::of(parent),
             None => return Error::cancelled_by(owner_id(at)),
         }
+    }
+}
+
+/// The cancellation of what is below a job that has failed with `cause`. Apart, since many are cancelled together, each on a stack
+/// of its own: whoever goes deep there waits for memory each time.
+#[cold]
+#[inline(never)]
+fn cancellation_by(failed: &Task, cause: &Error) -> Error {
+    if cause.is_cancelled() {
+        cause.clone()
+    } else {
+        Error::cancelled_because(owner_id(failed), None, Some(cause.clone()))
     }
 }
 
