@@ -89,9 +89,15 @@ impl Driver {
         unsafe { driver.as_ref() }.expect("a home that is in use has a driver")
     }
 
+    /// Whether any timer is set.
+    #[inline]
+    pub(crate) fn has_timers(&self) -> bool {
+        !self.wheel.borrow().is_empty()
+    }
+
     /// Fires the timers of this home that are due.
     pub(crate) fn fire_timers(&self, home: &Home) {
-        if self.wheel.borrow().is_empty() {
+        if !self.has_timers() {
             return;
         }
         let now = self.clock.now();

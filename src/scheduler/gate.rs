@@ -31,11 +31,18 @@ impl Gate {
         self.0.load(Ordering::SeqCst) & CLOSED != 0
     }
 
-    /// Counts a coroutine in that is about to be sent. It comes back if the gate is closed.
-    pub(crate) fn enter(&self, unstarted: Unstarted) -> Result<Unstarted, Refused> {
-        // ORDERING: the exchange orders this sender against those who close.
-        if self.0.fetch_add(1, Ordering::AcqRel) & CLOSED != 0 {
-            self.0.fetch_sub(1, Ordering::Relaxed);
+    /// Counts a coroutine in that is about to be sent. It comes back if the gate is closed. For a moment it was counted all the same,
+    /// and whoever looked then, or was the last to arrive, has seen it: so `drained` is called if nothing is left, as for that last
+    /// one.
+    pub(crate) fn enter(
+        &self,
+        unstarted: Unstarted,
+        drained: impl FnOnce(),
+    ) -> Result<Unstarted, Refused> {
+        if self.count() & CLOSED != 0 {
+            if self.arrived() {
+                drained();
+            }
             return Err(Refused(unstarted));
         }
         let task = unstarted.into_inner();
@@ -43,6 +50,12 @@ impl Gate {
         let flags = unsafe { &task.cast::<Task>().as_ref().flags };
         flags.set(flags.get() | GATED);
         Ok(Unstarted::new(task))
+    }
+
+    /// What the gate was before.
+    fn count(&self) -> u64 {
+        // ORDERING: the exchange orders this sender against those who close.
+        self.0.fetch_add(1, Ordering::AcqRel)
     }
 
     /// A coroutine that was counted in has arrived. True if the gate is closed and it was the last.
@@ -98,7 +111,8 @@ impl LoopGate {
             self.home.call_host();
             return Ok(());
         }
-        let task = self.gate.enter(unstarted)?.into_inner().cast::<Task>();
+        let counted = self.gate.enter(unstarted, || self.home.notify())?;
+        let task = counted.into_inner().cast::<Task>();
         // SAFETY: this thread has the only right to the task until it is sent.
         unsafe { self.home.send_chain(task.as_ptr(), task.as_ptr()) };
         Ok(())
@@ -124,5 +138,32 @@ impl LoopGate {
     /// The loop: whether it was shut, and nothing is on its way or lives here.
     pub(crate) fn is_over(&self) -> bool {
         self.gate.is_drained() && self.home.hosted.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::NonNull;
+
+    use super::Gate;
+    use crate::context::Unstarted;
+
+    /// Whether one who is refused finds that nothing is on its way any more.
+    fn is_drained_by_refusal(gate: &Gate) -> bool {
+        let mut is_drained = false;
+        // Nobody looks at what is refused.
+        let refused = gate.enter(Unstarted::new(NonNull::dangling()), || is_drained = true);
+        assert!(refused.is_err());
+        is_drained
+    }
+
+    #[test]
+    fn who_is_refused_stands_for_the_last_arrival_that_it_may_have_hidden() {
+        let gate = Gate::new();
+        gate.count();
+        assert!(gate.shut());
+        assert!(!is_drained_by_refusal(&gate));
+        assert!(gate.arrived() && gate.is_drained());
+        assert!(is_drained_by_refusal(&gate) && gate.is_drained());
     }
 }

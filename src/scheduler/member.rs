@@ -73,10 +73,8 @@ impl Member {
 
     /// A coroutine that the pool's gate has counted starts here.
     pub(crate) fn arrived(&self) {
-        let last = self.pool.gate.as_ref().is_some_and(Gate::arrived);
-        if last {
-            // The others may have waited for this before they end.
-            self.pool.homes().for_each(Home::notify);
+        if self.pool.gate.as_ref().is_some_and(Gate::arrived) {
+            self.pool.drained();
         }
     }
 
@@ -85,9 +83,15 @@ impl Member {
         self.pool.is_over(self.home)
     }
 
+    /// Whether others have given something to this worker.
+    #[inline(always)]
+    pub(crate) fn has_given(&self) -> bool {
+        !self.seat.given.is_empty()
+    }
+
     /// Whether other threads have launched something, or have given something to this worker.
     pub(crate) fn has_news(&self) -> bool {
-        !self.pool.injected.is_empty() || !self.seat.given.is_empty()
+        !self.pool.injected.is_empty() || self.has_given()
     }
 
     /// Whether this worker hosts so much that it looks for one that hosts less.

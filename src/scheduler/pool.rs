@@ -187,6 +187,11 @@ impl Pool {
         }
     }
 
+    /// The pool was shut, and what was on its way has arrived: the workers may have waited for that before they end.
+    pub(super) fn drained(&self) {
+        self.homes().for_each(Home::notify);
+    }
+
     /// Whether the pool was shut, nothing is on its way, and this worker hosts nothing.
     pub(super) fn is_over(&self, home: &Home) -> bool {
         let drained = self.gate.as_ref().is_some_and(Gate::is_drained);
@@ -201,7 +206,7 @@ impl Pool {
     /// Queues a coroutine.
     pub(crate) fn dispatch(&'static self, unstarted: Unstarted) -> Result<(), Refused> {
         let unstarted = match &self.gate {
-            Some(gate) => gate.enter(unstarted)?,
+            Some(gate) => gate.enter(unstarted, || self.drained())?,
             None => unstarted,
         };
         let fresh = Fresh::new(unstarted);
@@ -234,7 +239,7 @@ impl Pool {
             return self.dispatch(unstarted);
         };
         let unstarted = match &self.gate {
-            Some(gate) => gate.enter(unstarted)?,
+            Some(gate) => gate.enter(unstarted, || self.drained())?,
             None => unstarted,
         };
         let task: *const Task = unstarted.into_inner().cast().as_ptr();

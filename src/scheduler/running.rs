@@ -90,6 +90,7 @@ impl Worker {
     /// Starts a coroutine that has not run, unless it was cancelled before.
     #[inline]
     fn start(&self, task: &Task) {
+        self.home.be_loop();
         self.leave_gate(task);
         let demands = Demands::of(task);
         if demands.is_limited {
@@ -125,12 +126,12 @@ impl Worker {
 
     /// Starts a coroutine on a stack. `chain` says how many have run on that stack before. True if it has ended.
     pub(super) fn start_admitted(&self, task: &Task, chain: u32) -> bool {
+        self.home.be_loop();
         self.start_with(task, Demands::of(task), chain)
     }
 
     #[inline(always)]
     fn start_with(&self, task: &Task, demands: Demands, chain: u32) -> bool {
-        self.home.be_loop();
         self.uncount_local(task);
         if let Some(stackless) = &task.vtable.stackless {
             return self.turn(task, stackless);

@@ -250,14 +250,16 @@ impl Worker {
         fresh.map_or(ptr::null(), |fresh| self.placed(fresh))
     }
 
-    /// The same when nothing is ready. If nothing is seen that makes something so either, there is no need to look everywhere
-    /// before what has not started has its turn, since the looks come in any case.
+    /// The same when nothing is ready, and nothing is anywhere that could make something so: null if there is.
     #[inline(never)]
     fn fresh_instead(&self) -> *const Task {
-        if self.home.inbox_looks_empty() {
-            self.fresh_here()
-        } else {
+        let waits = !self.home.inbox_looks_empty()
+            || Driver::of(self.home).has_timers()
+            || self.member().is_some_and(Member::has_given);
+        if waits {
             ptr::null()
+        } else {
+            self.fresh_here()
         }
     }
 

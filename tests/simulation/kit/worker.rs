@@ -49,7 +49,11 @@ impl<'a> Worker<'a> {
                 self.take_inbox();
                 self.look_for_given();
             }
-            let has_nothing_else = !self.has_ready() && self.here().inbox.borrow().is_empty();
+            // Who lives here and is not ready waits for a timer.
+            let has_nothing_else = !self.has_ready()
+                && self.here().hosted.get() == 0
+                && self.here().inbox.borrow().is_empty()
+                && self.here().given.borrow().is_empty();
             let prefers_fresh = (turn.is_multiple_of(FRESH_EVERY) || has_nothing_else)
                 && !matches!(self.ready.borrow().front(), Some(Task::Fresh(_)));
             let fresh = if prefers_fresh { self.next() } else { None };
