@@ -49,15 +49,15 @@ pub(crate) struct Home {
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Local {
-    /// The task that runs now: a coroutine, or the thread's own.
+    /// The task that runs now: a coroutine, or the thread's own. Between two that the loop resumes it may still be the first.
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
     /// For so many turns the memory of the next ready tasks is asked for in advance.
     cold: Cell<u32>,
     /// Of what is ready so many have slept for a while.
     slept: Cell<u32>,
-    /// Stands for the runtime's own frames on this thread: it is current between two coroutines, and while one is being
-    /// completed that may be freed meanwhile (R6).
+    /// Stands for the runtime's own frames on this thread: it is current where one of them may call what is not the loop's own
+    /// ([`be_loop`](Home::be_loop)), and while a coroutine is being completed that may be freed meanwhile (R6).
     pub(crate) loop_task: Cell<*const Task>,
     /// The thread's own task, which has a word but no stack.
     pub(crate) thread_task: Cell<*const Task>,
