@@ -171,6 +171,57 @@ fn beside_hogs_that_yield_all_others_have_their_turn_on_a_thread_of_its_own() {
     beside_hogs(&thread, 1);
 }
 
+/// Has a hog on each of two workers, which one of them launches many beside that wait: about half of these are given to the other
+/// one.
+#[test]
+fn what_was_given_to_a_worker_starts_beside_a_hog_that_yields() {
+    const COUNT: usize = 100;
+    let pool = new_fixed_thread_pool_context(2, "giving").unwrap();
+    let hog = Hog::default();
+    let started = Wakings::default();
+    let launcher = Mutex::new(None);
+    with_context((*pool).clone(), |_| {
+        coroutine_scope(|s| {
+            let met = Arc::new(AtomicUsize::new(0));
+            for _ in 0..2 {
+                let (met, hog) = (Arc::clone(&met), &hog);
+                s.launch(move |_| {
+                    met.fetch_add(1, Ordering::SeqCst);
+                    spin_until(|| met.load(Ordering::SeqCst) == 2);
+                    hog.work()
+                });
+            }
+            while hog.slices() < 2 * LEARNING {
+                delay(SLICE)?;
+            }
+            *launcher.lock().unwrap() = Some(thread::current().id());
+            let launched = Instant::now();
+            for _ in 0..COUNT {
+                let (started, hog) = (&started, &hog);
+                s.launch(move |_| {
+                    let mut started = started.lock().unwrap();
+                    started.push(Waking::now(launched));
+                    hog.over.store(started.len() == COUNT, Ordering::Relaxed);
+                    drop(started);
+                    await_cancellation::<()>()
+                });
+            }
+            while !hog.over.load(Ordering::Relaxed) {
+                delay(SLICE)?;
+            }
+            s.job().cancel_children();
+            Ok(())
+        })
+    })
+    .unwrap();
+    pool.close();
+    let launcher = launcher.into_inner().unwrap();
+    let is_given = |start: &&Waking| Some(start.thread) != launcher;
+    let given = started.lock().unwrap().iter().filter(is_given).count();
+    assert!(given > COUNT / 4, "{given} were given");
+    assert_prompt(&hog, started, "starts");
+}
+
 #[test]
 fn timers_have_their_turn_while_what_was_launched_works_for_long() {
     let pool = new_fixed_thread_pool_context(2, "backlog").unwrap();

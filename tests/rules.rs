@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
 
@@ -70,6 +72,48 @@ fn a_cancellation_handler_on_the_loop_resumes_others() {
         late.join()
     })
     .unwrap();
+}
+
+#[test]
+fn a_cancellation_handler_that_is_late_resumes_the_coroutine_that_has_just_suspended() {
+    const LATE: Duration = Duration::from_millis(2);
+    // In some of these rounds it rings in a look at the outside, in the others when nothing is ready.
+    for _ in 0..20 {
+        let (tell, told) = mpsc::channel();
+        // A thread of its own, since one that loses the wake-up waits for ever.
+        let round = thread::spawn(move || {
+            run_blocking(|s| {
+                let slot: Arc<Mutex<Option<Continuation<()>>>> = Arc::default();
+                let waiting = slot.clone();
+                let due = Instant::now() + LATE;
+                let timed = s.launch(move |_| {
+                    let ended: Result<()> = with_timeout(LATE, |_| {
+                        suspend_cancellable_coroutine(|me: Continuation<()>| {
+                            me.invoke_on_cancellation(move |_| {
+                                let other = waiting.lock().unwrap().take();
+                                other.expect("the other one has suspended").resume(());
+                            });
+                            // Kept, so that it is not dropped unresumed.
+                            std::mem::forget(me);
+                        })
+                    });
+                    assert!(ended.unwrap_err().is_timeout());
+                });
+                let last = s.launch(move |_| {
+                    while Instant::now() < due + LATE {
+                        std::hint::spin_loop();
+                    }
+                    suspend_coroutine(|me| *slot.lock().unwrap() = Some(me))
+                });
+                last.join()?;
+                timed.join()
+            })
+            .unwrap();
+            tell.send(()).unwrap();
+        });
+        told.recv_timeout(Duration::from_secs(20)).unwrap();
+        round.join().unwrap();
+    }
 }
 
 /// Runs something when it is dropped.

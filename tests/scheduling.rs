@@ -311,7 +311,9 @@ fn a_loop_that_has_ended_takes_nothing_more_and_says_so() {
 /// which its worker gives about half to the other one, whose coroutine holds it up meanwhile.
 #[test]
 fn who_is_ready_has_most_turns_while_a_worker_starts_what_it_was_given() {
-    const COUNT: usize = 400;
+    // Some hundred of them start at once, to make up for a turn that was as long as the wait for all of them is; and again when a
+    // thread has lost its processor for a while. The others have every eighth turn.
+    const COUNT: usize = 10_000;
     let pool = new_fixed_thread_pool_context(2, "given").unwrap();
     let both = Barrier::new(2);
     let (all_are_given, given) = std::sync::mpsc::channel();
@@ -370,5 +372,5 @@ fn who_is_ready_has_most_turns_while_a_worker_starts_what_it_was_given() {
         turns_at_last.load(Ordering::SeqCst),
     );
     assert!(there > COUNT / 4, "{there} were given");
-    assert!(turns > 5 * there, "{turns} turns beside {there} starts");
+    assert!(turns > 3 * there, "{turns} turns beside {there} starts");
 }

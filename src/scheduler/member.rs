@@ -24,6 +24,8 @@ pub(crate) struct Member {
     notes: Box<[Cell<Note>]>,
     /// How often it has looked for a worker that hosts less.
     rounds: Cell<usize>,
+    /// Whether the last to start in a while that is for that was one that others have given.
+    was_given: Cell<bool>,
 }
 
 impl Member {
@@ -43,6 +45,7 @@ impl Member {
             notes: pool.seats.iter().map(|_| Cell::default()).collect(),
             // So that not all ask the same ones at the same time.
             rounds: Cell::new(index),
+            was_given: Cell::new(false),
         }
     }
 
@@ -62,6 +65,20 @@ impl Member {
     #[inline(always)]
     pub(crate) fn next(&self) -> Option<Fresh> {
         policy::next(self)
+    }
+
+    /// The next coroutine to start in a while that is for that: neither what is to start here anyway nor what others have given
+    /// waits for all of the other.
+    pub(super) fn next_in_turn(&self) -> Option<Fresh> {
+        let given = || Some((self.given()?, true));
+        let own = || Some((self.next()?, false));
+        let (next, is_given) = if self.was_given.get() {
+            own().or_else(given)?
+        } else {
+            given().or_else(own)?
+        };
+        self.was_given.set(is_given);
+        Some(next)
     }
 
     /// The next of what others have given to this worker.

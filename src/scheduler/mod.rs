@@ -2,6 +2,7 @@
 //!
 //! - [`thread`] gives a thread its home when it first suspends, and takes it away when it ends.
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
+//! - [`starts`] is what it starts next.
 //! - [`pace`] plans how often the loop looks at what comes from outside.
 //! - [`running`] is how it starts and resumes them on stacks.
 //! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
@@ -29,6 +30,7 @@ pub(crate) mod pool;
 mod running;
 mod search;
 pub(crate) mod single;
+mod starts;
 pub(crate) mod thread;
 pub(crate) mod worker;
 

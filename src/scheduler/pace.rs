@@ -7,8 +7,8 @@
 //! it the next look is planned, so that about a millisecond passes until then, or one turn if that takes longer.
 //!
 //! A worker of the pool prefers what has not started to what is ready every eighth turn. Where turns are long, that is too
-//! rare by the same measure: there it takes turns between a while for what is ready and a while for what has not started,
-//! each planned by its own slowness.
+//! rare by the same measure: there a while for what is ready in which they were is followed by whiles for what has not
+//! started, planned by their own slowness, until they have taken half a millisecond together.
 //!
 //! A worker begins as if its turns were rather long, until it knows better.
 //!
@@ -23,6 +23,8 @@ use crate::scheduler::policy::{FRESH_EVERY, LOOK_EVERY};
 
 /// How much time is to pass between two looks, in nanoseconds.
 const SPAN: u64 = 1_000_000;
+/// How much of it whiles for what has not started may take before the next begins.
+const START_SPAN: u64 = SPAN / 2;
 /// The part of the slowness that fades at each look.
 const FADING: u64 = 64;
 
@@ -46,6 +48,8 @@ pub(super) struct Pace {
     is_starting: Cell<bool>,
     /// The turn and the moment with which this while began.
     began: Cell<(u32, u64)>,
+    /// The moment with which the last while for what is ready ended.
+    was_ready: Cell<u64>,
     ready: Slowness,
     fresh: Slowness,
 }
@@ -66,9 +70,14 @@ impl Slowness {
 
     /// How many such turns pass until the next look.
     fn turns(&self) -> u32 {
-        let turns = SPAN / self.0.get().max(1);
-        turns.clamp(1, u64::from(LOOK_EVERY)) as u32
+        turns_in_span(self.0.get())
     }
+}
+
+/// How many turns pass between two looks if one takes so many nanoseconds.
+fn turns_in_span(each: u64) -> u32 {
+    let turns = SPAN / each.max(1);
+    turns.clamp(1, u64::from(LOOK_EVERY)) as u32
 }
 
 impl Pace {
@@ -82,6 +91,7 @@ impl Pace {
             ready_bits: Cell::new(NEVER),
             is_starting: Cell::new(false),
             began: Cell::new((0, u64::MAX)),
+            was_ready: Cell::new(0),
             ready: Slowness::new(),
             fresh: Slowness::new(),
         }
@@ -152,10 +162,15 @@ impl Pace {
 
     /// A look: a while ends, and another begins.
     pub(super) fn look(&self, now: u64) {
-        self.pause(now);
-        let starts =
-            self.has_seat.get() && !self.is_starting.get() && self.ready.turns() < LOOK_EVERY;
-        self.begin(now, starts);
+        let average = self.end(now);
+        let starts = if self.is_starting.get() {
+            now - self.was_ready.get() < START_SPAN
+        } else {
+            self.was_ready.set(now);
+            // Not if they were short and only planned as if they were long: others would start in most of the time.
+            turns_in_span(average) < LOOK_EVERY
+        };
+        self.begin(now, starts && self.has_seat.get());
     }
 
     /// A look without a clock to go by.
@@ -167,11 +182,16 @@ impl Pace {
 
     /// The worker has nothing to do from now on.
     pub(super) fn pause(&self, now: u64) {
+        self.end(now);
+    }
+
+    /// A while ends. How long its turns took on average, in nanoseconds.
+    fn end(&self, now: u64) -> u64 {
         let (turn, since) = self.began.get();
         let turns = self.turn().wrapping_sub(turn);
         // A while that began without a clock is not measured.
         if turns == 0 || since > now {
-            return;
+            return 0;
         }
         let average = (now - since) / u64::from(turns);
         if self.is_starting.get() {
@@ -179,6 +199,7 @@ impl Pace {
         } else {
             self.ready.learn(average);
         }
+        average
     }
 
     /// The worker goes on.
@@ -208,7 +229,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{FRESH_EVERY, LOOK_EVERY, Pace, SPAN};
+    use super::{FRESH_EVERY, LOOK_EVERY, Pace, SPAN, START_SPAN};
 
     const SHORT: u64 = 1000;
     const LONG: u64 = 2 * SPAN;
@@ -283,17 +304,36 @@ mod tests {
     }
 
     #[test]
-    fn where_turns_are_long_every_other_while_is_for_what_has_not_started() {
+    fn where_turns_are_long_what_has_not_started_has_half_as_much_time_after_each() {
         let mut paced = Paced::new(true).practised();
         paced.look_after(LONG);
-        for _ in 0..400 {
-            assert!(paced.pace.is_starting() && paced.pace.prefers_fresh());
-            paced.look_after(SHORT);
-            assert!(!paced.pace.is_starting());
+        for _ in 0..100 {
+            let mut starts = 0;
+            while paced.pace.is_starting() {
+                assert!(paced.pace.prefers_fresh());
+                starts += u64::from(paced.look_after(SHORT));
+            }
+            let most = u64::from(LOOK_EVERY) + START_SPAN / SHORT;
+            assert!((START_SPAN / SHORT..most).contains(&starts), "{starts}");
             assert_eq!(paced.look_after(LONG), 1);
         }
-        // By now it knows that what starts there is short.
-        assert_eq!(paced.look_after(SHORT), LOOK_EVERY);
+        // One of them may be long as well.
+        assert!(paced.pace.is_starting());
+        paced.look_after(LONG);
+        assert!(!paced.pace.is_starting());
+    }
+
+    #[test]
+    fn short_turns_of_a_worker_that_knows_long_ones_are_not_followed_by_a_while_for_others() {
+        let mut paced = Paced::new(true).practised();
+        paced.look_after(LONG);
+        while paced.pace.is_starting() {
+            paced.look_after(SHORT);
+        }
+        for _ in 0..100 {
+            assert!(paced.look_after(SHORT) < LOOK_EVERY);
+            assert!(!paced.pace.is_starting());
+        }
     }
 
     #[test]

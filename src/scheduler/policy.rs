@@ -192,7 +192,8 @@ pub(crate) fn goes_deep(hosted: u32) -> bool {
 /// many, but if others are ready, one for every eighth turn since the last look. (Not of those to come, which may turn out to be
 /// fewer.) They wait behind these, and those that are
 /// woken later behind them: with more than there are turns for the queue would grow from look to look, as long as there is more to
-/// be given, and who sleeps for a millisecond would be late by all of that.
+/// be given, and who sleeps for a millisecond would be late by all of that. (Where turns are long this is too little, and so it is not
+/// all: there what was given starts in the whiles for what has not started too, `pace`, and waits behind nobody.)
 pub(crate) fn given_at_once(last: u32, now: u32, turns: u32, has_ready: bool) -> u32 {
     if has_ready {
         (last % FRESH_EVERY + now.wrapping_sub(last)) / FRESH_EVERY
@@ -203,7 +204,7 @@ pub(crate) fn given_at_once(last: u32, now: u32, turns: u32, has_ready: bool) ->
 
 /// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given
 /// becomes ready at its looks outside, [some each time](given_at_once), so that neither what it has launched itself nor what is
-/// woken waits for all of that.
+/// woken waits for all of that; in a while for what has not started it takes turns with this.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
     if let Some(work) = queues.own() {

@@ -15,22 +15,20 @@ use crate::context::Dispatcher;
 use crate::coroutine;
 use crate::driver::Driver;
 use crate::driver::clock::{self, deadline_after};
-use crate::scheduler::Fresh;
 use crate::scheduler::gate::LoopGate;
 use crate::scheduler::io::IoPool;
 use crate::scheduler::member::Member;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
-use crate::scheduler::policy::{self, LOOK_EVERY};
+use crate::scheduler::policy::LOOK_EVERY;
 use crate::scheduler::running;
+use crate::stack::StackCache;
 use crate::stack::overflow;
-use crate::stack::{StackCache, StackSize};
 use crate::task::Task;
 use crate::task::blocks;
 use crate::task::home::Home;
-use crate::task::queue::{BLOCK_LINES, Queue};
+use crate::task::queue::Queue;
 use crate::task::sleep::Bed;
-use crate::util::prefetch;
 
 /// The shortest sleep between two batches of memory that is given back.
 const LEAST_NAP: Duration = Duration::from_millis(1);
@@ -40,7 +38,7 @@ pub(crate) const GATED: u32 = 1 << 8;
 /// Bit of `Task::flags`: the task was handed to this worker by another one, which counted it.
 pub(super) const HANDED: u32 = 1 << 9;
 /// Bit of `Task::flags`: a worker has given the task to another one; nobody does so again.
-const GIVEN: u32 = 1 << 7;
+pub(super) const GIVEN: u32 = 1 << 7;
 /// Bit of `Task::flags`: the task has been admitted by the view that it belongs to.
 pub(crate) const SLOT: u32 = 1 << 12;
 
@@ -52,7 +50,7 @@ pub(crate) struct Worker {
     pub(super) pace: Pace,
     patience: Patience,
     /// The turn before which it last took in what it was given.
-    given_at: Cell<u32>,
+    pub(super) given_at: Cell<u32>,
     pub(super) chain: Cell<u32>,
     /// The seat in the pool of CPU workers, if this thread is one: null, or in a frame under all that runs here.
     member: Cell<*const Member>,
@@ -211,81 +209,6 @@ impl Worker {
         self.member().is_some()
     }
 
-    /// Pool workers: moves one coroutine that has not started to the ready queue.
-    pub(super) fn take_fresh(&self) {
-        let fresh = self.member().and_then(Member::next);
-        if let Some(fresh) = fresh {
-            self.place(fresh);
-        }
-    }
-
-    /// Pool workers: moves some of what others have given to this one to the ready queue, where nobody else reaches it.
-    fn take_given(&self) {
-        let Some(member) = self.member() else {
-            return;
-        };
-        let (now, turns) = (self.pace.turn(), self.pace.until_look());
-        let last = self.given_at.replace(now);
-        for _ in 0..policy::given_at_once(last, now, turns, self.home.has_ready()) {
-            let Some(given) = member.given() else { break };
-            // SAFETY: the task has not started, and this is the only right to it.
-            unsafe { self.home.push_ready(given.task()) };
-        }
-    }
-
-    /// Pool workers: takes one coroutine that has not started, to be started at once. Null if there is none, if it was
-    /// given to another worker, or if the next in the queue is such a one.
-    #[inline(always)]
-    fn fresh_here(&self) -> *const Task {
-        // SAFETY: a queued task is alive.
-        let next = unsafe { self.home.local.ready.first().as_ref() };
-        if next.is_some_and(|next| next.stack.get().is_none()) {
-            return ptr::null();
-        }
-        let fresh = self.member().and_then(Member::next);
-        if fresh.is_none() && self.pace.is_starting() {
-            // The while that was meant for it ends here.
-            self.while_idle(|| ());
-        }
-        fresh.map_or(ptr::null(), |fresh| self.placed(fresh))
-    }
-
-    /// The same when nothing is ready, and nothing is anywhere that could make something so: null if there is.
-    #[inline(never)]
-    fn fresh_instead(&self) -> *const Task {
-        let waits = !self.home.inbox_looks_empty()
-            || Driver::of(self.home).has_timers()
-            || self.member().is_some_and(Member::has_given);
-        if waits {
-            ptr::null()
-        } else {
-            self.fresh_here()
-        }
-    }
-
-    /// Queues a coroutine that is about to start here, or gives it to a worker that hosts far fewer.
-    pub(crate) fn place(&self, fresh: Fresh) {
-        let task = self.placed(fresh);
-        if !task.is_null() {
-            // SAFETY: the task has not started, and this is the only right to it.
-            unsafe { self.home.push_ready(task) };
-        }
-    }
-
-    /// The coroutine, if it is to start here; null if it was given to a worker that hosts far fewer.
-    #[inline]
-    fn placed(&self, fresh: Fresh) -> *const Task {
-        let task = fresh.task();
-        // Who launched it has perhaps written it on another processor, and it will take one of many stacks, as those after it
-        // will: what is waited for at once is waited for but once.
-        prefetch::lines(task, BLOCK_LINES);
-        self.with_stacks(|stacks| stacks.prefetch(StackSize::DEFAULT));
-        match self.member() {
-            Some(member) if member.may_give() => give(member, fresh),
-            _ => task,
-        }
-    }
-
     /// Does what is due in a marked turn. What it starts with, or null.
     #[inline(never)]
     fn marked_turn(&self) -> *const Task {
@@ -322,7 +245,7 @@ impl Worker {
     }
 
     /// Does what is no turn of anybody's, and takes time that says nothing about turns.
-    fn while_idle<R>(&self, work: impl FnOnce() -> R) -> R {
+    pub(super) fn while_idle<R>(&self, work: impl FnOnce() -> R) -> R {
         self.pace.pause(clock::now());
         let result = work();
         self.pace.resume(clock::now());
@@ -453,27 +376,6 @@ impl Drop for Vacated<'_> {
     fn drop(&mut self) {
         self.0.pace.set_seated(false);
         self.0.member.set(ptr::null());
-    }
-}
-
-/// Gives a coroutine to a worker that hosts far fewer, once. The coroutine, if it is to start here after all; else null.
-#[inline(never)]
-fn give(member: &Member, fresh: Fresh) -> *const Task {
-    let task = fresh.task();
-    // SAFETY: it has not started, and this is the only right to it.
-    let flags = unsafe { &(*task).flags };
-    let before = flags.get();
-    if before & GIVEN != 0 {
-        return task;
-    }
-    // Whoever it is given to has the right to it at once.
-    flags.set(before | GIVEN | HANDED);
-    match member.give(fresh) {
-        Some(_) => {
-            flags.set(before);
-            task
-        }
-        None => ptr::null(),
     }
 }
 
