@@ -33,6 +33,7 @@
 
 use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 
 use crate::sync::channel::batch::Batch;
 use crate::sync::channel::state::{End, State};
@@ -87,7 +88,7 @@ pub(crate) struct Core<K, T, C> {
     overflow: Overflow,
     state: Shared<State<K, T, C>>,
     /// Of an unlimited channel.
-    batch: Option<Box<Batch<T>>>,
+    batch: Option<Arc<Batch<T>>>,
 }
 
 /// What a cancel has done.
@@ -112,7 +113,7 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
                 receivers: WaitList::new(),
                 senders: WaitList::new(),
             }),
-            batch: (limit == usize::MAX).then(|| Box::new(Batch::new())),
+            batch: (limit == usize::MAX).then(|| Arc::new(Batch::new())),
         }
     }
 
@@ -132,8 +133,8 @@ impl<K: Waits, T, C: Clone> Core<K, T, C> {
 
     /// What receivers have taken at once, of an unlimited channel.
     #[inline(always)]
-    pub(crate) fn batch(&self) -> Option<&Batch<T>> {
-        self.batch.as_deref()
+    pub(crate) fn batch(&self) -> Option<&Arc<Batch<T>>> {
+        self.batch.as_ref()
     }
 
     /// The lock itself, for one who must hold several.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::scheduler::thread;
 use crate::scope::job::Job;
+use crate::sync::channel::batch::Batch;
 use crate::sync::channel::core::Take;
 use crate::sync::channel::error::{Closed, TryRecvError};
 use crate::sync::channel::hub::Hub;
@@ -27,11 +28,14 @@ static RECEIVE: Label = Label("receive");
 /// It is iterated over as `Result`s: see [`iter`](Receiver::iter).
 pub struct Receiver<T> {
     pub(in crate::sync) hub: Arc<Hub<T>>,
+    /// What receivers have taken at once, of an unlimited channel. Found without a look at what producers write all the time.
+    batch: Option<Arc<Batch<T>>>,
 }
 
 impl<T> Receiver<T> {
     pub(super) fn new(hub: Arc<Hub<T>>) -> Self {
-        Self { hub }
+        let batch = hub.core.batch().cloned();
+        Self { hub, batch }
     }
 
     /// Receives the next element.
@@ -118,7 +122,7 @@ impl<T> Receiver<T> {
         let here = thread::here();
         here.check()?;
         let core = &self.hub.core;
-        let locked = match core.batch() {
+        let locked = match &self.batch {
             None => core.lock_by(here.thread()),
             Some(batch) => {
                 if let Some(element) = batch.take(here.thread()) {
