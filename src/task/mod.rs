@@ -16,8 +16,6 @@
 //! its link in the parent's child list (one count), by each handle, and by each continuation that user code holds. What
 //! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame.
 
-#[cfg(test)]
-mod block_tests;
 pub(crate) mod blocks;
 pub(crate) mod cancel;
 pub(crate) mod cell;
