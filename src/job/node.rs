@@ -41,6 +41,14 @@ impl JobNode {
         }
     }
 
+    /// A new job of one that nobody has met, and that never had a child: its state is written, and the rest is as it was.
+    #[inline(always)]
+    pub(crate) fn begin_again(&mut self, kind: u32, refs: u32) {
+        debug_assert_eq!(self.refs.load(Ordering::Relaxed), refs);
+        // ORDERING: relaxed, as in `new`: nobody else has it.
+        self.state.store(kind, Ordering::Relaxed);
+    }
+
     /// The flags at this moment.
     #[inline(always)]
     pub(crate) fn state(&self) -> State {

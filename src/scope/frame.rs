@@ -31,7 +31,7 @@ use crate::task::label::Label;
 use crate::task::loose::{self, Hook};
 use crate::task::wait::Here;
 use crate::task::word::Phase;
-use crate::task::{Birth, Task, TaskRef, cancel, current, finish, installed, report};
+use crate::task::{Birth, Task, TaskRef, cancel, finish, installed, report};
 
 static CHILDREN: Label = Label("waiting for children");
 
@@ -59,9 +59,9 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// Step 1: makes the job and enters it.
-    pub(crate) fn open(here: Here, plan: Plan) -> Self {
+    pub(crate) fn open((here, closed): (Here, bool), plan: Plan) -> Self {
         // SAFETY: without a hook.
-        unsafe { Self::open_with(here, plan, None) }
+        unsafe { Self::open_with(here, closed, plan, None) }
     }
 
     /// The same. The hook is told before the frame waits, or now.
@@ -70,11 +70,16 @@ impl Frame {
     ///
     /// The hook stands until the frame is left.
     #[inline]
-    pub(crate) unsafe fn open_with(here: Here, plan: Plan, hook: Option<NonNull<Hook>>) -> Self {
+    pub(crate) unsafe fn open_with(
+        here: Here,
+        closed: bool,
+        plan: Plan,
+        hook: Option<NonNull<Hook>>,
+    ) -> Self {
         let outer = here.task().current();
         if plan.kind & SHIELD == 0
             && plan.context.is_none()
-            && let Some(job) = loose::open(&here, plan.kind, plan.place, hook)
+            && let Some(job) = loose::open(&here, plan.kind, plan.place, hook, closed)
         {
             return Self {
                 here,
@@ -86,7 +91,7 @@ impl Frame {
             };
         }
         let home = here.home();
-        let frame = Self::open_tied(here, plan);
+        let frame = Self::open_tied(here, closed, plan);
         if let Some(hook) = hook {
             // SAFETY: passed on to the caller.
             unsafe { Hook::tell(hook, frame.job(), home) };
@@ -95,12 +100,11 @@ impl Frame {
     }
 
     #[inline(never)]
-    fn open_tied(here: Here, plan: Plan) -> Self {
+    fn open_tied(here: Here, closed: bool, plan: Plan) -> Self {
         here.tie();
         let outer = here.task().current();
-        let cannot_wait = std::thread::panicking()
-            || current::is_closed()
-            || here.task().word.phase() != Phase::Running;
+        let cannot_wait =
+            std::thread::panicking() || closed || here.task().word.phase() != Phase::Running;
         let born = if cannot_wait { CLOSED } else { 0 };
         let job = allocate_bare(Birth {
             kind: plan.kind | SCOPE | ANSWERS | STARTED | born,

@@ -96,14 +96,14 @@ fn plain<'env, T>(
     kind: u32,
     body: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> Result<T>,
 ) -> Result<T> {
-    let here = thread::here();
+    let (here, closed) = thread::here_and_closed();
     here.check()?;
     let plan = Plan {
         kind,
         context: None,
         place: Location::caller(),
     };
-    Frame::open(here, plan).run(body, || ())
+    Frame::open((here, closed), plan).run(body, || ())
 }
 
 /// Runs `body` so that a cancellation from outside does not reach it: for cleanup that must suspend. The same as Kotlin's
@@ -150,5 +150,5 @@ where
         context: None,
         place: Location::caller(),
     };
-    Frame::open(thread::here(), plan).run(body, || ())
+    Frame::open(thread::here_and_closed(), plan).run(body, || ())
 }

@@ -12,7 +12,7 @@ use crate::scope::launch::{self, BODY_PANICKED, Order};
 use crate::scope::scope::Scope;
 use crate::task::label::Label;
 use crate::task::wait::{Here, refuse_in_closed_frames};
-use crate::task::{Task, TaskRef, cancel};
+use crate::task::{Task, TaskRef, cancel, current};
 
 static HOP: Label = Label("with_context");
 
@@ -95,7 +95,7 @@ where
     );
     let elements = outer.merged(&context).elements().cloned();
     Frame::open(
-        here,
+        (here, current::is_closed()),
         Plan {
             kind: 0,
             context: elements,

@@ -153,7 +153,7 @@ pub(crate) fn block_on_loop<'env, T>(
 fn open(here: Here, context: CoroutineContext, place: &'static Location<'static>) -> Frame {
     let context = context.elements().cloned();
     Frame::open(
-        here,
+        (here, current::is_closed()),
         Plan {
             kind: SCOPE,
             context,

@@ -118,7 +118,7 @@ fn limited<'env, T>(
     limit: Duration,
     body: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> Result<T>,
 ) -> (u64, Result<T>) {
-    let here = thread::here();
+    let (here, closed) = thread::here_and_closed();
     if let Err(error) = here.check() {
         return (0, Err(error));
     }
@@ -142,7 +142,7 @@ fn limited<'env, T>(
         place: Location::caller(),
     };
     // SAFETY: the hook stands in this frame until the scope's is left, by `run`.
-    let frame = unsafe { Frame::open_with(here, plan, Some(NonNull::from(&limit).cast())) };
+    let frame = unsafe { Frame::open_with(here, closed, plan, Some(NonNull::from(&limit).cast())) };
     let id = frame.job().id;
     // The alarm is taken back on every way out, before the job completes.
     let result = frame.run(body, || limit.alarm.cancel(home));

@@ -9,11 +9,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::os::fd::RawFd;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::task::blocks::Blocks;
+use crate::task::blocks::{self, Blocks};
 use crate::task::inbox::Inbox;
 use crate::task::queue::Queue;
 use crate::task::sleep::{SleepWord, Wake};
@@ -74,6 +74,8 @@ pub(crate) struct Local {
     ids: Cell<(u64, u64)>,
     /// Memory for the next tasks.
     pub(super) blocks: Blocks,
+    /// The job of a scope that was closed as loose as it was opened, for the next that is opened: null, or its own again.
+    pub(super) kept: Cell<*mut Task>,
 }
 
 impl fmt::Debug for Home {
@@ -127,6 +129,7 @@ impl Home {
                     worker: Cell::new(ptr::null()),
                     ids: Cell::new((0, 0)),
                     blocks: Blocks::new(),
+                    kept: Cell::new(ptr::null_mut()),
                 },
             }))
         })
@@ -135,7 +138,12 @@ impl Home {
     /// Gives a home back whose thread ends and that hosts nothing.
     pub(crate) fn give_back(&'static self) {
         // SAFETY: the calling thread is the owner until the home is in the list.
-        unsafe { self.local.blocks.clear() };
+        unsafe {
+            if let Some(kept) = NonNull::new(self.local.kept.replace(ptr::null_mut())) {
+                blocks::give_bare(self, kept);
+            }
+            self.local.blocks.clear();
+        }
         self.local.current.set(ptr::null());
         self.local.loop_task.set(ptr::null());
         self.local.thread_task.set(ptr::null());

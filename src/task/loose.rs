@@ -69,26 +69,26 @@ impl Hook {
     }
 }
 
-/// Opens a scope whose job is loose, and makes it the innermost one. `None` if it cannot be.
+/// Opens a scope whose job is loose, and makes it the innermost one; `closed` says whether a frame that must not suspend is on this
+/// thread's stack. `None` if it cannot be.
 #[inline]
 pub(crate) fn open(
     here: &Here,
     kind: u32,
     place: &'static Location<'static>,
     hook: Option<NonNull<Hook>>,
+    closed: bool,
 ) -> Option<NonNull<Task>> {
     let outer = here.job()?;
     let state = outer.state();
     if state.has(CLOSED | COMPLETED)
         || !here.task().word.is_running()
-        || current::is_closed()
+        || closed
         || std::thread::panicking()
     {
         return None;
     }
     let home = here.home();
-    // SAFETY: this thread's home.
-    let block = unsafe { blocks::take_bare(home) };
     let birth = Birth {
         kind: kind | SCOPE | ANSWERS | STARTED | LOOSE | state.0 & SWEEPS,
         refs: 2,
@@ -97,8 +97,15 @@ pub(crate) fn open(
         id: home.next_id(),
         place,
     };
-    // SAFETY: memory for it, which is ours.
-    let block = unsafe { place_bare(block, birth) };
+    let block = match NonNull::new(home.local.kept.replace(ptr::null_mut())) {
+        Some(mut kept) => {
+            // SAFETY: nobody else has met it.
+            unsafe { kept.as_mut() }.begin_again(birth);
+            kept
+        }
+        // SAFETY: this thread's home, and memory for a task, which is ours.
+        None => unsafe { place_bare(blocks::take_bare(home), birth) },
+    };
     // SAFETY: just written.
     let job = unsafe { block.as_ref() };
     job.inherit_context(outer);
@@ -131,8 +138,14 @@ pub(crate) unsafe fn close(here: &Here, job: NonNull<Task>) -> bool {
     if outer.flags.get() & UNTIED == 0 {
         here.task().word.tighten();
     }
-    // SAFETY: this thread's home, and nobody else has met the job, in which nothing is left that needs a drop.
-    unsafe { blocks::give_bare(here.home(), job) };
+    // Nobody else has met the job, in which nothing is left that needs a drop.
+    let kept = &here.home().local.kept;
+    if kept.get().is_null() {
+        kept.set(job.as_ptr());
+    } else {
+        // SAFETY: this thread's home, and its block.
+        unsafe { blocks::give_bare(here.home(), job) };
+    }
     true
 }
 

@@ -207,6 +207,42 @@ impl Task {
         }
     }
 
+    /// Makes a new task of one that was a scope's, nobody has met, and had no body to run, no child and no end. What such a one
+    /// leaves as it was is not written again.
+    #[inline(always)]
+    fn begin_again(&mut self, birth: Birth) {
+        debug_assert!(birth.kind & COROUTINE == 0 && ptr::eq(birth.vtable, self.vtable));
+        self.job.begin_again(birth.kind, birth.refs);
+        self.link.store(ptr::null_mut(), Ordering::Relaxed);
+        let place = ptr::from_ref(birth.place).cast_mut();
+        self.place.store(place, Ordering::Relaxed);
+        self.origin = birth.owner.cast();
+        self.id = birth.id;
+        debug_assert!(self.is_as_new(), "the job of a scope that nobody has met");
+    }
+
+    /// Whether all is as [`new`](Task::new) leaves it, but for what [`begin_again`](Task::begin_again) writes and what whoever opens a
+    /// scope does after both.
+    fn is_as_new(&mut self) -> bool {
+        let as_text = |value: &dyn fmt::Debug| format!("{value:?}");
+        self.job.set_parent(ptr::null());
+        let job = JobNode::new(self.state().0, 2);
+        // SAFETY: nobody else has met it.
+        let has_end = unsafe {
+            self.cause.with(|cause| (*cause).is_some())
+                || self.extras.with(|extras| (*extras).is_some())
+        };
+        as_text(&self.job) == as_text(&job)
+            && as_text(&self.word) == as_text(&Word::new())
+            && self.stack.get().is_none()
+            && self.current.load(Ordering::Relaxed).is_null()
+            && self.home.load(Ordering::Relaxed).is_null()
+            && self.label.load(Ordering::Relaxed).is_null()
+            && self.drain.get() == word::Generation::NONE
+            && !has_end
+            && self.value.load(Ordering::Relaxed) == 0
+    }
+
     /// The task whose job this is.
     #[inline(always)]
     pub(crate) fn of(job: &JobNode) -> &Task {
