@@ -23,19 +23,20 @@ impl Worker {
     /// Resumes or starts one task.
     #[inline(always)]
     pub(super) fn step(&self, task: &Task) {
-        self.step_on(self.home, task);
+        match task.stack.get() {
+            Some(header) => self.resume_on(self.home, task, header),
+            None => self.start(task),
+        }
     }
 
-    /// The same for who has the worker's home at hand.
+    /// Resumes a task that has a stack, for who has the worker's home at hand.
     #[inline(always)]
-    pub(super) fn step_on(&self, home: &'static Home, task: &Task) {
-        match task.stack.get() {
-            // SAFETY: the stack is in use, by this thread.
-            Some(header) if unsafe { coroutine::hooks(header) } == 0 => {
-                self.switch_to(home, task, header);
-            }
-            Some(header) => self.resume_hooked(task, header),
-            None => self.start(task),
+    pub(super) fn resume_on(&self, home: &'static Home, task: &Task, header: NonNull<Header>) {
+        // SAFETY: the stack is in use, by this thread.
+        if unsafe { coroutine::hooks(header) } == 0 {
+            self.switch_to(home, task, header);
+        } else {
+            self.resume_hooked(task, header);
         }
     }
 
@@ -89,7 +90,7 @@ impl Worker {
 
     /// Starts a coroutine that has not run, unless it was cancelled before.
     #[inline]
-    fn start(&self, task: &Task) {
+    pub(super) fn start(&self, task: &Task) {
         self.home.be_loop();
         self.leave_gate(task);
         let demands = Demands::of(task);

@@ -116,7 +116,8 @@ impl Worker {
         work();
     }
 
-    /// Runs until `done` says so, given each ready task before it is run (null when there was none).
+    /// Runs until `done` says so, given null when there is nothing ready, and each ready task that has no stack before it is run: one
+    /// that has not started, or a thread's own.
     #[inline(always)]
     pub(crate) fn run(&self, mut done: impl FnMut(*const Task) -> bool) {
         // Read once: what is stored between two uses might change it, for all that the compiler knows.
@@ -148,11 +149,13 @@ impl Worker {
                     continue;
                 }
             }
-            if done(task) {
-                break;
-            }
             // SAFETY: a queued task is alive.
-            self.step_on(home, unsafe { &*task });
+            let task = unsafe { &*task };
+            match task.stack.get() {
+                Some(header) => self.resume_on(home, task, header),
+                None if done(task) => break,
+                None => self.start(task),
+            }
         }
         local.turning.set(turning);
         local.current.set(resumed);
