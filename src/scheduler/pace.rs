@@ -8,7 +8,7 @@
 //!
 //! A worker of the pool prefers what has not started to what is ready every eighth turn. Where turns are long, that is too
 //! rare by the same measure: there a while for what is ready in which they were is followed by whiles for what has not
-//! started, planned by their own slowness, until they have taken half a millisecond together.
+//! started, planned by their own slowness, until they have taken half a millisecond together, or one turn if that takes longer.
 //!
 //! A worker begins as if its turns were rather long, until it knows better.
 //!
@@ -68,15 +68,15 @@ impl Slowness {
         self.0.set(average.max(known - known / FADING));
     }
 
-    /// How many such turns pass until the next look.
-    fn turns(&self) -> u32 {
-        turns_in_span(self.0.get())
+    /// How many such turns pass in so many nanoseconds: at least one, and at most as many as there are between two looks.
+    fn turns_in(&self, span: u64) -> u32 {
+        turns_in(span, self.0.get())
     }
 }
 
-/// How many turns pass between two looks if one takes so many nanoseconds.
-fn turns_in_span(each: u64) -> u32 {
-    let turns = SPAN / each.max(1);
+/// The same for turns that take so many nanoseconds each.
+fn turns_in(span: u64, each: u64) -> u32 {
+    let turns = span / each.max(1);
     turns.clamp(1, u64::from(LOOK_EVERY)) as u32
 }
 
@@ -168,7 +168,7 @@ impl Pace {
         } else {
             self.was_ready.set(now);
             // Not if they were short and only planned as if they were long: others would start in most of the time.
-            turns_in_span(average) < LOOK_EVERY
+            turns_in(SPAN, average) < LOOK_EVERY
         };
         self.begin(now, starts && self.has_seat.get());
     }
@@ -211,8 +211,13 @@ impl Pace {
         let turn = self.turn();
         self.began.set((turn, now));
         self.is_starting.set(starts);
-        let slowness = if starts { &self.fresh } else { &self.ready };
-        self.look_at.set(turn.wrapping_add(slowness.turns()));
+        let turns = if starts {
+            let taken = now - self.was_ready.get();
+            self.fresh.turns_in(START_SPAN - taken.min(START_SPAN))
+        } else {
+            self.ready.turns_in(SPAN)
+        };
+        self.look_at.set(turn.wrapping_add(turns));
         self.mark(starts);
     }
 
@@ -321,6 +326,38 @@ mod tests {
         assert!(paced.pace.is_starting());
         paced.look_after(LONG);
         assert!(!paced.pace.is_starting());
+    }
+
+    #[test]
+    fn what_has_not_started_takes_no_longer_than_planned_or_one_turn_whatever_that_takes() {
+        for (ready, start) in [
+            (LONG, 400_000),
+            (100_000, 400_000),
+            (20_000, 20_000),
+            (17_000, 100_000),
+        ] {
+            let mut paced = Paced::new(true).practised();
+            // How much time was for what was ready and for what has not started, and the longest while for that.
+            let (mut times, mut longest) = ([0, 0], 0);
+            // It does not know at first how long those take.
+            while !paced.pace.is_starting() {
+                paced.look_after(ready);
+            }
+            paced.look_after(start);
+            for _ in 0..10_000 {
+                let (starting, from) = (paced.pace.is_starting(), paced.now);
+                paced.look_after(if starting { start } else { ready });
+                times[usize::from(starting)] += paced.now - from;
+                if starting {
+                    longest = longest.max(paced.now - paced.pace.was_ready.get());
+                }
+            }
+            assert!(longest <= START_SPAN + start, "{ready} {start}: {longest}");
+            assert!(
+                times[1] <= times[0] + times[0] / 8,
+                "{ready} {start}: {times:?}"
+            );
+        }
     }
 
     #[test]

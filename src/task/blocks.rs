@@ -48,13 +48,17 @@ const BARE: Layout = Layout::new::<Bare>();
 /// The class of those, and of nothing else.
 const BARE_CLASS: usize = 0;
 
-/// How many blocks make a full pile. One may have half as many, or half as many more.
+/// How many blocks make a full pile.
 const PILE: u32 = 64;
+/// How many blocks a thread asks the depot for at first.
+const FIRST: u32 = 4;
 /// The free blocks of one size that a thread keeps.
 struct Shelf {
     top: Pile,
     /// Full or empty.
     spare: Pile,
+    /// How many blocks are wanted of the depot next: few at first, since most threads need few of most sizes.
+    wanted: u32,
 }
 
 /// The free blocks that a thread keeps.
@@ -71,6 +75,7 @@ impl Blocks {
         let empty = || Shelf {
             top: Pile::EMPTY,
             spare: Pile::EMPTY,
+            wanted: FIRST,
         };
         Self(UnsafeCell::new(std::array::from_fn(|_| empty())))
     }
@@ -96,6 +101,7 @@ impl Blocks {
         for class in 0..CLASSES {
             // SAFETY: passed on to the caller.
             let shelf = unsafe { self.shelf(class) };
+            shelf.wanted = FIRST;
             for pile in [&mut shelf.top, &mut shelf.spare] {
                 // SAFETY: the blocks of this shelf are of this size, and nobody else's.
                 unsafe { depot::give(std::mem::replace(pile, Pile::EMPTY), class) };
@@ -115,6 +121,15 @@ const fn class_of(layout: Layout) -> Option<usize> {
         Some(1 + layout.size().saturating_sub(LEAST).div_ceil(ALIGN))
     }
 }
+
+const _: () = {
+    let mut class = 0;
+    while class < CLASSES {
+        // It has to be possible.
+        slab::capacity(bytes_of(class));
+        class += 1;
+    }
+};
 
 /// How many bytes the blocks of a class are apart.
 const fn bytes_of(class: usize) -> usize {
@@ -199,7 +214,11 @@ impl Shelf {
     #[inline(never)]
     fn refill(&mut self, class: usize) -> NonNull<u8> {
         self.top = match self.spare.count {
-            0 => depot::take(class),
+            0 => {
+                let wanted = self.wanted;
+                self.wanted = (2 * wanted).min(PILE);
+                depot::take(class, wanted)
+            }
             _ => std::mem::replace(&mut self.spare, Pile::EMPTY),
         };
         // SAFETY: the shelf's blocks are its own.

@@ -6,7 +6,8 @@
 //! any two that follow each other are far apart.
 //!
 //! What nobody has needed for a second goes back, when a thread is about to sleep: first blocks into their slabs, then the memory of
-//! slabs that have had no block in use for a second to the system.
+//! slabs that have had no block in use for a second to the system. (A slab stays as it is while a thread keeps one of its blocks for
+//! the next launch, and each keeps up to two piles of a size.)
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,11 +114,11 @@ impl Depot {
     }
 }
 
-/// Some blocks, from the heap if the depot has none.
-pub(super) fn take(class: usize) -> Pile {
+/// Some blocks, at least one: a pile of the depot if it has one, else about as many as are wanted.
+pub(super) fn take(class: usize, wanted: u32) -> Pile {
     let bytes = bytes_of(class);
     let mut cuts = [None; CUTS];
-    let mut left = PILE as usize;
+    let mut left = wanted as usize;
     let mut depot = depot(class);
     if let Some(pile) = depot.piles.pop() {
         depot.tell();
@@ -166,7 +167,7 @@ pub(super) unsafe fn give(pile: Pile, class: usize) {
 
 /// One block.
 pub(super) fn take_one(class: usize) -> NonNull<u8> {
-    let mut pile = take(class);
+    let mut pile = take(class, 1);
     // SAFETY: just taken.
     let block = unsafe { pile.pop() };
     // SAFETY: as above.

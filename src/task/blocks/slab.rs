@@ -70,17 +70,19 @@ impl Cut {
     }
 }
 
-/// New memory for so many slabs, which stays with the process.
-fn memory_for(slabs: usize) -> NonNull<u8> {
+/// New memory for so many slabs, or for one if there is no more, which stays with the process.
+fn memory_for(slabs: usize) -> (NonNull<u8>, usize) {
     let layout = Layout::from_size_align(slabs * SLAB, SLAB).expect("a few megabytes");
     // SAFETY: the layout is not empty.
-    let memory = unsafe { alloc(layout) };
-    let Some(memory) = NonNull::new(memory) else {
-        handle_alloc_error(layout)
-    };
-    // `of` finds the slabs by their addresses.
-    let _ = memory.as_ptr().expose_provenance();
-    memory
+    match NonNull::new(unsafe { alloc(layout) }) {
+        Some(memory) => {
+            // `of` finds the slabs by their addresses.
+            let _ = memory.as_ptr().expose_provenance();
+            (memory, slabs)
+        }
+        None if slabs > 1 => memory_for(1),
+        None => handle_alloc_error(layout),
+    }
 }
 
 /// A slab at the beginning of this memory, all of whose blocks of this size are free.
@@ -222,9 +224,10 @@ impl Slabs {
     #[cold]
     fn make(&mut self, bytes: usize) -> *mut Slab {
         if self.left == 0 {
-            self.left = self.made.clamp(1, MOST_AT_ONCE);
-            self.made += self.left;
-            self.memory = memory_for(self.left).as_ptr();
+            let (memory, slabs) = memory_for(self.made.clamp(1, MOST_AT_ONCE));
+            self.memory = memory.as_ptr();
+            self.left = slabs;
+            self.made += slabs;
         }
         let memory = NonNull::new(self.memory).expect("there is some left");
         self.memory = self.memory.wrapping_add(SLAB);

@@ -95,7 +95,9 @@ fn blocks_go_back_by_another_thread() {
     });
     let again = at_home(|| take_many::<483>(640 - 128));
     let [before, after] = [&blocks, &again].map(|blocks| blocks.iter().collect::<BTreeSet<_>>());
-    assert!(after.is_subset(&before));
+    // The first thread may have left some that it has not used.
+    let new = after.difference(&before).count();
+    assert!(new <= 64, "{new} that were not in use before");
     at_home(|| give_many::<483>(&again));
 }
 
