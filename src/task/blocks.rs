@@ -11,8 +11,8 @@
 //!                       +---------------------+----------------+-----------------+
 //! ```
 //!
-//! The blocks are cut from [slabs](slab) of the depot, to which they go back where there are many of them, so that they come out
-//! in the order in which they lie.
+//! The blocks are cut from [slabs](slab) of the depot. Many that do not lie near each other go back there, so that they come out in
+//! the order in which they lie.
 
 mod depot;
 mod pile;
