@@ -20,7 +20,7 @@
 //! sleep: one who stops because it has found something to do wakes the next if more work waits.
 //!
 //! Who is about to start a coroutine and hosts many more than another gives it to that one, where it stays in reach until
-//! that one gets round to it at a look outside: if its new owner takes nothing for that while, because it computes, an idle
+//! that one gets round to it: if its new owner takes nothing for that while, because it computes, an idle
 //! worker that hosts no more takes it. One that hosts more, as the giver does, first waits idly for 1 ms, since how the
 //! coroutines are spread is for their lives. From one that has more of it than it could start soon (over 1000), and so is slower
 //! than others are, it takes at once. It is given once.

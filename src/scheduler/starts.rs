@@ -68,7 +68,7 @@ impl Worker {
         ptr::null()
     }
 
-    /// The same when nothing is ready, and nothing is anywhere that could make something so: null if there is.
+    /// As [`fresh_here`](Worker::fresh_here), when nothing is ready: null too if there is anything that could make something so.
     #[inline(never)]
     pub(super) fn fresh_instead(&self) -> *const Task {
         let Some(member) = self.member() else {

@@ -52,6 +52,7 @@ const BARE_CLASS: usize = 0;
 const PILE: u32 = 64;
 /// How many blocks a thread asks the depot for at first.
 const FIRST: u32 = 4;
+
 /// The free blocks of one size that a thread keeps.
 struct Shelf {
     top: Pile,

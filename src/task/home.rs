@@ -74,7 +74,7 @@ pub(crate) struct Local {
     ids: Cell<(u64, u64)>,
     /// Memory for the next tasks.
     pub(super) blocks: Blocks,
-    /// The job of a scope that was closed as loose as it was opened, for the next that is opened: null, or its own again.
+    /// The job of a scope that was closed as loose as it was opened, for the next one that is opened. Null if there is none.
     pub(super) kept: Cell<*mut Task>,
 }
 

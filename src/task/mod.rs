@@ -207,8 +207,8 @@ impl Task {
         }
     }
 
-    /// Makes a new task of one that was a scope's, nobody has met, and had no body to run, no child and no end. What such a one
-    /// leaves as it was is not written again.
+    /// Makes a new task of one that was a scope's and that nobody has met: it never had a child, and was never waited for. What such
+    /// a one leaves as it was is not written again.
     #[inline(always)]
     fn begin_again(&mut self, birth: Birth) {
         debug_assert!(birth.kind & COROUTINE == 0 && ptr::eq(birth.vtable, self.vtable));
