@@ -120,10 +120,6 @@ impl<'a, C> Alarm<'a, C> {
         unsafe { Driver::of(home).wheel.borrow_mut().insert(node, deadline) };
     }
 
-    pub(crate) fn context(&self) -> &'a C {
-        self.context
-    }
-
     /// Takes the alarm back if it has not rung.
     pub(crate) fn cancel(&self, home: &Home) {
         if self.node.is_linked() {

@@ -79,7 +79,8 @@ impl Frame {
         let outer = here.task().current();
         if plan.kind & SHIELD == 0
             && plan.context.is_none()
-            && let Some(job) = loose::open(&here, plan.kind, plan.place, hook, closed)
+            // SAFETY: asked just now.
+            && let Some(job) = unsafe { loose::open(&here, outer, plan.kind, plan.place, hook, closed) }
         {
             return Self {
                 here,
@@ -160,6 +161,8 @@ impl Frame {
         // SAFETY: the job is the innermost one again; if it is closed so, the frame is forgotten.
         if matches!(ended, Ok(Ok(_))) && unsafe { loose::close(&self.here, self.job.as_ptr()) } {
             std::mem::forget(guard);
+            // It holds no count, and a frame that was opened loose stands nowhere.
+            std::mem::forget(self);
             return ended.unwrap_or_else(|_| unreachable!("asked above"));
         }
         self.leave(guard, ended, before_leaving)

@@ -3,7 +3,7 @@
 //! Most limits are not needed: the body ends without having waited. So the timer is set when the scope is about to wait
 //! for the first time (`task/loose.rs`); until then a limit costs a look at the coarse clock.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -101,7 +101,9 @@ where
 struct Limit<'a> {
     hook: Hook,
     begun: Begun,
-    alarm: Alarm<'a, Ending>,
+    ending: &'a Ending,
+    /// Made when the scope is about to wait: most never do.
+    alarm: OnceCell<Alarm<'a, Ending>>,
 }
 
 /// What the alarm needs.
@@ -134,7 +136,8 @@ fn limited<'env, T>(
     let limit = Limit {
         hook: Hook::new(arm),
         begun: Driver::of(home).clock.begin(limit),
-        alarm: Alarm::new(&ending, ring),
+        ending: &ending,
+        alarm: OnceCell::new(),
     };
     let plan = Plan {
         kind: TIMEOUT,
@@ -145,7 +148,11 @@ fn limited<'env, T>(
     let frame = unsafe { Frame::open_with(here, closed, plan, Some(NonNull::from(&limit).cast())) };
     let id = frame.job().id;
     // The alarm is taken back on every way out, before the job completes.
-    let result = frame.run(body, || limit.alarm.cancel(home));
+    let result = frame.run(body, || {
+        if let Some(alarm) = limit.alarm.get() {
+            alarm.cancel(home);
+        }
+    });
     (id, result)
 }
 
@@ -157,11 +164,12 @@ fn limited<'env, T>(
 unsafe fn arm(hook: NonNull<Hook>, job: &Task, home: &'static Home) {
     // SAFETY: the hook is the first field, and was named by a pointer to the whole.
     let limit = unsafe { hook.cast::<Limit<'_>>().as_ref() };
-    let ending = limit.alarm.context();
+    let ending = limit.ending;
     ending.job.set(job);
+    let alarm = limit.alarm.get_or_init(|| Alarm::new(ending, ring));
     let deadline = Driver::of(home).clock.end_of(limit.begun, ending.limit);
     // SAFETY: the alarm stands in that frame until `run` calls what takes it back.
-    unsafe { limit.alarm.set(home, deadline) };
+    unsafe { alarm.set(home, deadline) };
 }
 
 /// The time is over. Runs on the frame's own thread, while the frame stands.

@@ -71,15 +71,21 @@ impl Hook {
 
 /// Opens a scope whose job is loose, and makes it the innermost one; `closed` says whether a frame that must not suspend is on this
 /// thread's stack. `None` if it cannot be.
+///
+/// # Safety
+///
+/// `outer` is the innermost job of the task that runs here, if there is one.
 #[inline]
-pub(crate) fn open(
+pub(crate) unsafe fn open(
     here: &Here,
+    outer: *const Task,
     kind: u32,
     place: &'static Location<'static>,
     hook: Option<NonNull<Hook>>,
     closed: bool,
 ) -> Option<NonNull<Task>> {
-    let outer = here.job()?;
+    // SAFETY: a job outlives the frame that runs its body.
+    let outer = unsafe { outer.as_ref() }?;
     let state = outer.state();
     if state.has(CLOSED | COMPLETED)
         || !here.task().word.is_running()
@@ -129,11 +135,19 @@ pub(crate) fn open(
 pub(crate) unsafe fn close(here: &Here, job: NonNull<Task>) -> bool {
     // SAFETY: open, so alive.
     let task = unsafe { job.as_ref() };
-    if !task.state().has(LOOSE) || is_cancelled(task) {
+    let state = task.state();
+    if !state.has(LOOSE) {
         return false;
     }
     // SAFETY: the body of a loose job's parent is below us on this stack.
     let outer = unsafe { &*Task::parent_of(task) };
+    let above = outer.state();
+    // Mostly the parent is tied, and the one question answers them all.
+    if (state.has(CANCELLING) || above.has(CANCELLING | LOOSE) || state.was_swept(above))
+        && is_cancelled(task)
+    {
+        return false;
+    }
     here.task().set_current(outer);
     if outer.flags.get() & UNTIED == 0 {
         here.task().word.tighten();
