@@ -1,8 +1,10 @@
 //! What ends a process, and what must not: each case runs in a child process, which is this very test again.
 
+use std::cell::RefCell;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
+use switchback::SequenceIterator;
 use switchback::prelude::*;
 
 const CASE: &str = "SWITCHBACK_TEST_CASE";
@@ -311,6 +313,19 @@ fn a_process_exits_with_its_code_wherever_it_does() {
                 match &*place {
                     "body" => std::process::exit(3),
                     "coroutine" => s.launch(|_| exit()).join(),
+                    "sequence" => {
+                        // Its destructor runs above the block.
+                        thread_local!(static KEPT: RefCell<Option<SequenceIterator<i32>>> = const { RefCell::new(None) });
+                        let exits = iterator(|y| {
+                            y.yield_(1)?;
+                            std::process::exit(3)
+                        });
+                        KEPT.set(Some(exits));
+                        KEPT.with_borrow_mut(|kept| {
+                            kept.as_mut().map(|kept| kept.by_ref().count())
+                        });
+                        Ok(())
+                    }
                     _ => with_context(Dispatchers::default(), |_| exit()),
                 }
             });
@@ -318,7 +333,7 @@ fn a_process_exits_with_its_code_wherever_it_does() {
         std::thread::spawn(run).join().unwrap();
         unreachable!("it has exited");
     }
-    for place in ["body", "coroutine", "worker"] {
+    for place in ["body", "coroutine", "sequence", "worker"] {
         let output = in_a_child_at(name, place);
         assert_eq!(output.status.code(), Some(3), "{place} {}", text(&output));
     }

@@ -27,6 +27,8 @@ pub(super) struct Run<T> {
     /// How it has ended, until that is told.
     ended: Cell<Option<Ended>>,
     stack: Cell<StackSize>,
+    /// The block runs: its iterator is on the way to the next element.
+    runs: Cell<bool>,
 }
 
 impl<T: 'static> Run<T> {
@@ -44,6 +46,7 @@ impl<T: 'static> Run<T> {
             block: Cell::new(Some(block)),
             ended: Cell::new(None),
             stack: Cell::new(stack),
+            runs: Cell::new(false),
         }
     }
 
@@ -98,6 +101,23 @@ impl<T: 'static> Run<T> {
     /// The block stands still on the stack of `header`, which is this run's.
     #[inline(always)]
     pub(super) unsafe fn resume(&self, header: NonNull<Header>) -> bool {
+        self.runs.set(true);
+        // SAFETY: passed on to the caller.
+        let has_ended = unsafe { self.step(header) };
+        self.runs.set(false);
+        has_ended
+    }
+
+    /// Whether the block runs. Who drops its iterator then is a destructor of the thread, in a process that ends in the block.
+    pub(super) fn runs(&self) -> bool {
+        self.runs.get()
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Run::resume`].
+    #[inline(always)]
+    unsafe fn step(&self, header: NonNull<Header>) -> bool {
         if std::thread::panicking() {
             // SAFETY: passed on to the caller.
             return unsafe { self.resume_while_panicking(header) };
@@ -171,10 +191,12 @@ impl<T: 'static> Run<T> {
     /// As for [`Run::resume`].
     pub(super) unsafe fn run_to_end(&self, header: NonNull<Header>) -> bool {
         self.scope.close();
+        self.runs.set(true);
         let before = current::enter_block();
         // SAFETY: as above.
         let has_ended = unsafe { coroutine::resume(header) };
         current::swap_closed_frames(before);
+        self.runs.set(false);
         has_ended
     }
 

@@ -111,7 +111,7 @@ impl<T: 'static> SequenceIterator<T> {
                 None => return Ok(None),
             },
         };
-        // SAFETY: the header of this run's stack, on which the block stands still: if it ran, this iterator would be borrowed.
+        // SAFETY: the header of this run's stack, on which the block stands still: if it ran, this iterator would be borrowed for this.
         if unsafe { self.run().resume(header) } {
             return self.end(header);
         }
@@ -197,6 +197,10 @@ fn throw<T>(error: Error) -> Option<T> {
 impl<T: 'static> Drop for SequenceIterator<T> {
     #[inline]
     fn drop(&mut self) {
+        if self.run().runs() {
+            // Nothing of it goes on, and its stack stays.
+            return;
+        }
         let panic = match self.run().scope.header() {
             Some(header) => self.abandon(header),
             None => None,
