@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The header stands 16 bytes after the start of a cache line, so that what a resume needs of it (the coroutine object, the
-//! yielder) is in one with the parent link, which the switch itself touches. It knows the task it runs only as an address: what a
+//! hooks) is in one with the parent link, which the switch itself touches. It knows the task it runs only as an address: what a
 //! task is comes later, in a higher layer.
 //!
 //! Roles: the *owner thread* resumes, the *coroutine* suspends; both are one thread (R1), so nothing here is atomic.
@@ -18,7 +18,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use corosensei::stack::StackPointer;
-use corosensei::{Coroutine, CoroutineResult, Yielder};
+use corosensei::{Coroutine, Yielder};
 
 use crate::stack::{Stack, StackSize};
 use crate::util::prefetch::{self, LINE, Need};
@@ -44,8 +44,8 @@ unsafe impl corosensei::stack::Stack for Bounds {
 
 /// How many lines under that of its header a coroutine's outermost frames take: as many as most coroutines have.
 const FRAME_LINES: usize = 10;
-/// How many of them a suspension and its return touch.
-const SWITCH_LINES: usize = 2;
+/// How many of them are asked for where they were in use a moment ago: more take longer than they save.
+const SWITCH_LINES: usize = 1;
 
 type Raw = Coroutine<(), (), (), Bounds>;
 
@@ -53,17 +53,19 @@ type Raw = Coroutine<(), (), (), Bounds>;
 #[repr(C, align(16))]
 pub(crate) struct Header {
     raw: ManuallyDrop<Raw>,
-    /// How far under the header the yielder stands.
-    yielder: Cell<u32>,
     size: StackSize,
-    /// What whoever resumes this stack has to do around it, as bits that higher layers define. Mostly none.
+    /// What whoever resumes this stack has to do around it, as bits that higher layers define, and [`ENDED`]. Mostly none.
     hooks: Cell<u8>,
     /// The task that runs on this stack, as an address.
     task: Cell<*const ()>,
 }
 
-/// What corosensei keeps right under the base: the parent link, and its initial function.
+/// What corosensei keeps right under the base: the parent link, which is what it calls the yielder, and its initial function.
 const UNDER_BASE: usize = 16;
+
+/// Bit of the hooks: the coroutine has ended, or [rests](rest). So whoever resumes asks one question.
+pub(crate) const ENDED: u8 = 1 << 7;
+
 /// How far under the top the header begins.
 const HEADER: usize = 2 * LINE - UNDER_BASE;
 
@@ -87,10 +89,12 @@ impl Header {
         self.task.get()
     }
 
-    /// The first resume tells where the yielder stands: on this very stack.
-    fn set_yielder(&self, yielder: *const Yielder<(), ()>) {
-        let under = std::ptr::from_ref(self).addr() - yielder.addr();
-        self.yielder.set(under as u32);
+    /// The first resume tells where the yielder stands: where it is looked for from then on.
+    fn meet_yielder(&self, yielder: *const Yielder<(), ()>) {
+        assert!(
+            std::ptr::from_ref(self).addr() - yielder.addr() == UNDER_BASE,
+            "corosensei keeps its parent link elsewhere on this target"
+        );
     }
 
     /// Gives the stack to another task.
@@ -107,9 +111,7 @@ impl Header {
 /// The header has not been reclaimed, and the coroutine has been resumed.
 #[inline(always)]
 unsafe fn yielder_of(header: NonNull<Header>) -> *const Yielder<(), ()> {
-    // SAFETY: alive, says the caller.
-    let under = unsafe { (*header.as_ptr()).yielder.get() };
-    header.as_ptr().wrapping_byte_sub(under as usize).cast()
+    header.as_ptr().wrapping_byte_sub(UNDER_BASE).cast()
 }
 
 /// What has to be done around a resumption of this stack.
@@ -175,15 +177,16 @@ pub(crate) unsafe fn create(
     let body = move |yielder: &Yielder<(), ()>, (): ()| {
         let header = place_of(address);
         // SAFETY: the header was written below, before the first resume, and lives until it is reclaimed.
-        unsafe { header.as_ref() }.set_yielder(yielder);
+        unsafe { header.as_ref() }.meet_yielder(yielder);
         entry(header);
+        // SAFETY: as above.
+        unsafe { set_hook(header, ENDED, true) };
     };
     // SAFETY: everything that the closure holds is `'static` data; the stack's memory is owned by the header.
     let raw = unsafe { Raw::with_stack_unchecked(Bounds { base, limit }, body) };
     let (_, size) = stack.into_raw();
     let header = Header {
         raw: ManuallyDrop::new(raw),
-        yielder: Cell::new(0),
         size,
         hooks: Cell::new(0),
         task: Cell::new(task),
@@ -198,6 +201,21 @@ fn place_of(address: usize) -> NonNull<Header> {
     NonNull::new(std::ptr::with_exposed_provenance_mut(address)).expect("a header is never null")
 }
 
+/// Suspends a coroutine as if it had ended, until it is resumed once more.
+///
+/// # Safety
+///
+/// As for [`suspend`].
+#[inline(always)]
+pub(crate) unsafe fn rest(header: NonNull<Header>) {
+    // SAFETY: alive, since we run on it; and passed on to the caller.
+    unsafe {
+        set_hook(header, ENDED, true);
+        suspend(header);
+        set_hook(header, ENDED, false);
+    }
+}
+
 /// Runs the coroutine until it suspends (false) or ends (true).
 ///
 /// # Safety
@@ -208,7 +226,12 @@ pub(crate) unsafe fn resume(header: NonNull<Header>) -> bool {
     // SAFETY: in bounds of a live header; the reference covers `raw` alone, which only the owner thread touches, while
     // the running coroutine uses the other fields.
     let raw = unsafe { &mut *std::ptr::addr_of_mut!((*header.as_ptr()).raw) };
-    matches!(raw.resume(()), CoroutineResult::Return(()))
+    // SAFETY: it has not ended, says the caller; so corosensei need not ask.
+    unsafe { std::hint::assert_unchecked(!raw.done()) };
+    // That it has ended is among the hooks, which are looked at anyway.
+    let _ = raw.resume(());
+    // SAFETY: the caller reclaims it, if anybody does.
+    unsafe { hooks(header) & ENDED != 0 }
 }
 
 /// Switches from the running coroutine back to whoever resumed it.
@@ -218,7 +241,7 @@ pub(crate) unsafe fn resume(header: NonNull<Header>) -> bool {
 /// Called on the very stack that `header` stands on.
 #[inline(always)]
 pub(crate) unsafe fn suspend(header: NonNull<Header>) {
-    // SAFETY: alive, since we run on it; the yielder was stored at the first resume and lives as long as the coroutine.
+    // SAFETY: alive, since we run on it; the yielder lives as long as the coroutine.
     let yielder = unsafe { &*yielder_of(header) };
     yielder.suspend(());
 }
@@ -252,6 +275,18 @@ pub(crate) fn prefetch(header: NonNull<Header>, need: Need) {
     };
     let from = header.as_ptr().wrapping_byte_sub(UNDER_BASE + below * LINE);
     prefetch::lines(from, below + 1);
+}
+
+/// Takes the stack back from a coroutine that [rests](rest), and will not go on.
+///
+/// # Safety
+///
+/// As for [`reclaim`]; nothing on its stack needs a drop.
+pub(crate) unsafe fn reclaim_resting(header: NonNull<Header>) -> Stack {
+    // SAFETY: in bounds of a live header; nothing is dropped by it, and nothing has to be, says the caller.
+    unsafe { (*std::ptr::addr_of_mut!((*header.as_ptr()).raw)).force_reset() };
+    // SAFETY: it has ended now.
+    unsafe { reclaim(header) }
 }
 
 /// Takes the stack back from a coroutine that has ended.

@@ -11,7 +11,7 @@ use crate::scope::launch::{Order, birth, launch_task};
 use crate::scope::owned::CoroutineScope;
 use crate::scope::scope::Scope;
 use crate::task::cell::TaskCell;
-use crate::task::{Task, TaskRef};
+use crate::task::{Task, TaskRef, current};
 
 /// Makes a coroutine of a machine, under `parent`, and sends it to its dispatcher.
 ///
@@ -20,10 +20,12 @@ use crate::task::{Task, TaskRef};
 /// The parent waits for the coroutine before anything that the machine borrows ends; or the parent takes no more children,
 /// and then the machine is dropped before this function returns.
 pub(super) unsafe fn launch<M: StateMachine>(parent: &Task, order: Order, machine: M) -> TaskRef {
-    let birth = birth(&order, &Machine::<M>::VTABLE);
-    let task = TaskCell::<M::Output, Root<M>>::allocate(birth, Root::new(machine));
+    let here = current::home();
+    let birth = birth(here, &order, &Machine::<M>::VTABLE);
+    // SAFETY: this thread's home.
+    let task = unsafe { TaskCell::<M::Output, Root<M>>::allocate(here, birth, Root::new(machine)) };
     // SAFETY: passed on to the caller.
-    unsafe { launch_task(Some(parent), order, task) }
+    unsafe { launch_task(here, Some(parent), order, task) }
 }
 
 impl<'scope> Scope<'scope, '_> {

@@ -4,7 +4,7 @@
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
 //! - [`starts`] is what it starts next.
 //! - [`pace`] plans how often the loop looks at what comes from outside.
-//! - [`running`] is how it starts and resumes them on stacks.
+//! - [`running`] is how it starts and resumes them on stacks; [`resting`] is a stack that waits for the next one.
 //! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
 //! - [`guest`] has stacks for what runs inside a task and is none.
 //! - [`nested`] runs coroutines in place, inside the call that starts or resumes them.
@@ -27,6 +27,7 @@ mod pace;
 mod patience;
 mod policy;
 pub(crate) mod pool;
+mod resting;
 mod running;
 mod search;
 pub(crate) mod single;

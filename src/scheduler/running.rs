@@ -12,7 +12,7 @@ use crate::job::state::CANCELLING;
 use crate::scheduler::guest;
 use crate::scheduler::hooks::{self, HOOK_GUEST, HOOK_LIMITED};
 use crate::scheduler::policy::LONGEST_CHAIN;
-use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::{ON_THE_WAY, Worker};
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
 use crate::task::home::Home;
@@ -64,13 +64,14 @@ impl Worker {
         home.local.current.set(task);
         // SAFETY: the coroutine lives on this thread (R1), has not ended, and we are outside it.
         let ended = unsafe { coroutine::resume(header) };
-        if ended {
+        // SAFETY: not reclaimed yet.
+        if unsafe { coroutine::hooks(header) } != 0 {
             self.home.be_loop();
-            self.reclaim(header);
-        // SAFETY: the stack is in use, by this thread.
-        } else if unsafe { coroutine::hooks(header) } != 0 {
-            self.home.be_loop();
-            hooks::after(header);
+            if !ended {
+                hooks::after(header);
+            } else if !self.resting.is(header) {
+                self.reclaim(header);
+            }
         }
         ended
     }
@@ -115,6 +116,15 @@ impl Worker {
         }
     }
 
+    /// Takes a task that starts here out of what was counted before.
+    #[inline(always)]
+    fn arrive(&self, task: &Task) {
+        if task.flags.get() & (ON_THE_WAY | LOCAL) != 0 {
+            self.leave_gate(task);
+            self.uncount_local(task);
+        }
+    }
+
     /// A coroutine that could start here alone was counted before; from now on it is as any other.
     #[inline]
     fn uncount_local(&self, task: &Task) {
@@ -141,14 +151,24 @@ impl Worker {
             start::discard(task);
             return true;
         }
-        match self.with_stacks(|stacks| stacks.take(demands.size)) {
-            Ok(stack) => self.start_on(task, demands, stack, chain),
-            Err(error) => {
-                cancel::fail(task, &Error::new(error));
-                start::discard(task);
-                true
+        let header = match self.resting.take(demands.size) {
+            Some(header) => {
+                // SAFETY: it rests, on this thread.
+                unsafe { header.as_ref() }.set_task(std::ptr::from_ref(task).cast());
+                header
             }
-        }
+            None => match self.with_stacks(|stacks| stacks.take(demands.size)) {
+                Ok(stack) => new_coroutine(task, stack),
+                Err(error) => {
+                    cancel::fail(task, &Error::new(error));
+                    start::discard(task);
+                    return true;
+                }
+            },
+        };
+        self.adopt(self.home, task, demands, header);
+        self.chain.set(chain);
+        self.switch_to(self.home, task, header)
     }
 
     /// Gives a task without a stack a turn on the stack of the loop. True if it does not come back by this thread's queue.
@@ -170,64 +190,66 @@ impl Worker {
         turned == Turned::Gone
     }
 
-    #[inline(always)]
-    fn start_on(&self, task: &Task, demands: Demands, stack: Stack, chain: u32) -> bool {
-        // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
-        let header = unsafe {
-            coroutine::create(stack, std::ptr::from_ref(task).cast(), |header| {
-                body(header)
-            })
-        };
-        self.adopt(task, demands, header);
-        self.chain.set(chain);
-        self.switch_to(self.home, task, header)
-    }
-
     /// Ties a task to this thread, for life.
     #[inline(always)]
-    fn adopt(&self, task: &Task, demands: Demands, header: NonNull<Header>) {
+    fn adopt(&self, home: &'static Home, task: &Task, demands: Demands, header: NonNull<Header>) {
         if demands.is_limited {
             // SAFETY: the stack is the task's, on this thread.
             unsafe { coroutine::set_hook(header, HOOK_LIMITED, true) };
         }
-        task.set_home(self.home, demands.is_unconfined);
+        task.set_home(home, demands.is_unconfined);
         task.stack.set(Some(header));
-        self.home.count_hosted(1);
+        home.count_hosted(1);
     }
 
-    /// The next coroutine that may run on the stack of one that has just ended.
-    #[inline]
-    fn next_on(&self, header: NonNull<Header>) -> Option<(&Task, Demands)> {
+    /// Gives the stack of a coroutine that has just ended to the next one, if there is one that may run there.
+    #[inline(always)]
+    fn goes_on(&self, home: &'static Home, header: NonNull<Header>) -> bool {
         let chain = self.chain.get() + 1;
         if chain >= LONGEST_CHAIN || self.pace.is_look_next() {
-            return None;
+            return false;
         }
         self.chain.set(chain);
-        if self.home.local.ready.is_empty() && self.has_seat() {
+        if home.local.ready.is_empty() && self.has_seat() {
             self.take_fresh();
         }
         // SAFETY: a queued task is alive.
-        let next = unsafe { self.home.local.ready.first().as_ref() }?;
+        let Some(next) = (unsafe { home.local.ready.first().as_ref() }) else {
+            return false;
+        };
         if next.stack.get().is_some()
             || next.vtable.stackless.is_some()
-            || std::ptr::eq(next, self.home.local.thread_task.get())
+            || std::ptr::eq(next, home.local.thread_task.get())
             || !may_start(next)
         {
-            return None;
+            return false;
         }
         let demands = Demands::of(next);
         // SAFETY: the coroutine on this header is the caller.
         if demands.is_limited || demands.size != unsafe { coroutine::stack_size(header) } {
-            return None;
+            return false;
         }
-        self.home.local.ready.pop();
-        self.leave_gate(next);
-        self.uncount_local(next);
+        home.local.ready.pop();
+        self.arrive(next);
         // It is a turn as others are.
         if self.pace.take_turn() {
             self.pace.plan();
         }
-        Some((next, demands))
+        // SAFETY: the header stands as long as the stack runs.
+        unsafe { header.as_ref() }.set_task(std::ptr::from_ref(next).cast());
+        self.adopt(home, next, demands, header);
+        home.local.current.set(next);
+        true
+    }
+}
+
+#[inline(always)]
+fn new_coroutine(task: &Task, stack: Stack) -> NonNull<Header> {
+    // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
+    unsafe {
+        coroutine::create(stack, std::ptr::from_ref(task).cast(), |header| {
+            body(header)
+        })
     }
 }
 
@@ -309,13 +331,15 @@ unsafe fn body(header: NonNull<Header>) {
         unsafe { (task.vtable.run)(task) };
         home.count_hosted(-1);
         let worker = Worker::of(home);
-        let Some((next, demands)) = worker.next_on(header) else {
+        if worker.goes_on(home, header) {
+            continue;
+        }
+        // SAFETY: this is the base of that stack.
+        if !unsafe { worker.resting.keep(header) } {
             break;
-        };
-        // SAFETY: the header stands as long as the stack runs.
-        unsafe { header.as_ref() }.set_task(std::ptr::from_ref(next).cast());
-        worker.adopt(next, demands, header);
-        home.local.current.set(next);
+        }
+        // SAFETY: this runs there.
+        unsafe { coroutine::rest(header) };
     }
     std::mem::forget(guard);
 }

@@ -28,13 +28,17 @@ pub(crate) fn here() -> Here {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn here_and_closed() -> (Here, bool) {
-    let (home, closed) = current::home_and_closed();
-    let home = match home {
-        Some(home) => home,
-        None => settle(),
-    };
+    match open_here() {
+        Some(here) => (here, false),
+        None => (here(), current::is_closed()),
+    }
+}
+
+/// Who runs on the calling thread, if that has a home and no frame that must not suspend is on its stack.
+#[inline(always)]
+pub(crate) fn open_here() -> Option<Here> {
     // SAFETY: as in `here`.
-    (unsafe { Here::of(home) }, closed)
+    current::open_home().map(|home| unsafe { Here::of(home) })
 }
 
 /// Who runs on the calling thread, if it has a home already.

@@ -21,6 +21,7 @@ use crate::scheduler::member::Member;
 use crate::scheduler::pace::Pace;
 use crate::scheduler::patience::Patience;
 use crate::scheduler::policy::LOOK_EVERY;
+use crate::scheduler::resting::Resting;
 use crate::scheduler::running;
 use crate::stack::StackCache;
 use crate::stack::overflow;
@@ -39,6 +40,8 @@ pub(crate) const GATED: u32 = 1 << 8;
 pub(super) const HANDED: u32 = 1 << 9;
 /// Bit of `Task::flags`: a worker has given the task to another one; nobody does so again.
 pub(super) const GIVEN: u32 = 1 << 7;
+/// Those that say by which way a task has come here.
+pub(super) const ON_THE_WAY: u32 = GATED | HANDED | GIVEN;
 /// Bit of `Task::flags`: the task has been admitted by the view that it belongs to.
 pub(crate) const SLOT: u32 = 1 << 12;
 
@@ -47,6 +50,7 @@ pub(crate) const SLOT: u32 = 1 << 12;
 pub(crate) struct Worker {
     pub(super) home: &'static Home,
     pub(super) stacks: UnsafeCell<StackCache>,
+    pub(super) resting: Resting,
     pub(super) pace: Pace,
     patience: Patience,
     /// The turn before which it last took in what it was given.
@@ -77,6 +81,7 @@ impl Worker {
         Self {
             home,
             stacks: UnsafeCell::new(StackCache::new()),
+            resting: Resting::none(),
             pace: Pace::new(),
             patience: Patience::new(),
             given_at: Cell::new(0),
@@ -125,27 +130,51 @@ impl Worker {
         let local = &home.local;
         let resumed = local.current.replace(local.loop_task.get());
         let turning = local.turning.replace(true);
+        while !(if home.is_cold() {
+            self.turns::<true>(home, &mut done)
+        } else {
+            self.turns::<false>(home, &mut done)
+        }) {}
+        local.turning.set(turning);
+        local.current.set(resumed);
+    }
+
+    /// Gives turns until `done` says so (true), or until those that come next are, or are no more, such that their memory is worth to
+    /// be `FETCH`ed (false): looked at in marked turns alone, so that no other one asks.
+    #[inline(always)]
+    fn turns<const FETCH: bool>(
+        &self,
+        home: &'static Home,
+        done: &mut impl FnMut(*const Task) -> bool,
+    ) -> bool {
         loop {
-            let mut task = if self.pace.take_turn() {
-                self.marked_turn()
-            } else {
-                ptr::null()
-            };
+            let mut task = ptr::null();
+            if self.pace.take_turn() {
+                task = self.marked_turn();
+                if task.is_null() && home.is_cold() != FETCH {
+                    return false;
+                }
+            }
             if task.is_null() {
-                task = if home.has_ready() {
-                    home.pop_ready(|next, need| {
+                task = if !home.has_ready() {
+                    self.fresh_instead()
+                } else if FETCH {
+                    home.pop_and_fetch(|next, need| {
                         if let Some(header) = next.stack.get() {
                             coroutine::prefetch(header, need);
                         }
                     })
                 } else {
-                    self.fresh_instead()
+                    home.local.ready.pop()
                 };
                 if task.is_null() {
                     if done(task) {
-                        break;
+                        return true;
                     }
                     self.idle();
+                    if home.is_cold() != FETCH {
+                        return false;
+                    }
                     continue;
                 }
             }
@@ -153,12 +182,10 @@ impl Worker {
             let task = unsafe { &*task };
             match task.stack.get() {
                 Some(header) => self.resume_on(home, task, header),
-                None if done(task) => break,
+                None if done(task) => return true,
                 None => self.start(task),
             }
         }
-        local.turning.set(turning);
-        local.current.set(resumed);
     }
 
     /// Runs until nothing is ready.
@@ -191,10 +218,10 @@ impl Worker {
     #[inline]
     pub(super) fn leave_gate(&self, task: &Task) {
         let flags = task.flags.get();
-        if flags & (GATED | HANDED | GIVEN) == 0 {
+        if flags & ON_THE_WAY == 0 {
             return;
         }
-        task.flags.set(flags & !(GATED | HANDED | GIVEN));
+        task.flags.set(flags & !ON_THE_WAY);
         if flags & GATED != 0 {
             if let Some(open) = &*self.open.borrow() {
                 open.gate.arrived();
@@ -326,6 +353,9 @@ impl Worker {
         if bed == Bed::Word && self.patience.look(|| !self.home.inbox_looks_empty()) {
             self.as_loop(|| self.home.take_inbox());
             return;
+        }
+        if let Some(stack) = self.resting.dismiss() {
+            self.with_stacks(|stacks| stacks.put(stack));
         }
         let again = [self.with_stacks(StackCache::trim), blocks::trim()];
         let limit = match again.into_iter().flatten().min() {

@@ -16,7 +16,7 @@ use crate::scope::scope::Scope;
 use crate::scope::verdict;
 use crate::task::cell::TaskCell;
 use crate::task::finish;
-use crate::task::home::stray_id;
+use crate::task::home::{Home, stray_id};
 use crate::task::start::{self, dispatch};
 use crate::task::vtable::TaskVTable;
 use crate::task::{
@@ -156,20 +156,27 @@ pub(crate) unsafe fn launch_from<'env, T, F>(
 where
     F: for<'c> FnOnce(&'c Scope<'c, 'env>) -> Result<T>,
 {
-    let task = TaskCell::<T, F>::allocate(birth(&order, &Body::<T, F>::VTABLE), body);
+    let here = current::home();
+    let birth = birth(here, &order, &Body::<T, F>::VTABLE);
+    // SAFETY: this thread's home.
+    let task = unsafe { TaskCell::<T, F>::allocate(here, birth, body) };
     // SAFETY: passed on to the caller.
-    unsafe { launch_task(parent, order, task) }
+    unsafe { launch_task(here, parent, order, task) }
 }
 
 /// What a coroutine is made from, with two counts: its own, and that of the handle.
 #[inline]
-pub(crate) fn birth(order: &Order, vtable: &'static TaskVTable) -> Birth {
+pub(crate) fn birth(
+    here: Option<&'static Home>,
+    order: &Order,
+    vtable: &'static TaskVTable,
+) -> Birth {
     Birth {
         kind: order.kind,
         refs: 2,
         owner: std::ptr::null(),
         vtable,
-        id: current::home().map_or_else(stray_id, crate::task::home::Home::next_id),
+        id: here.map_or_else(stray_id, Home::next_id),
         place: order.place,
     }
 }
@@ -178,9 +185,11 @@ pub(crate) fn birth(order: &Order, vtable: &'static TaskVTable) -> Birth {
 ///
 /// # Safety
 ///
-/// As for [`launch_from`], of what the task's block holds. The task is from [`birth`], in a block of its vtable's types.
+/// As for [`launch_from`], of what the task's block holds. The task is from [`birth`], in a block of its vtable's types. `here` is
+/// the home of the calling thread, if it has one.
 #[inline(always)]
 pub(crate) unsafe fn launch_task(
+    here: Option<&'static Home>,
     parent: Option<&Task>,
     order: Order,
     task: NonNull<Task>,
@@ -201,7 +210,8 @@ pub(crate) unsafe fn launch_task(
         return handle;
     };
     start::start_parent(parent);
-    loose::tie_running();
+    // SAFETY: this thread's home.
+    unsafe { loose::tie_at(here) };
     match order.context {
         None => handle.inherit_context(parent),
         Some(context) => give_context(&handle, parent, &context),

@@ -15,7 +15,7 @@ use crate::scheduler::thread;
 use crate::scope::body::Outcome;
 use crate::scope::job::Job;
 use crate::task::label::Label;
-use crate::task::wait::{refuse_in_closed_frames, refuse_in_runtime};
+use crate::task::wait::{Coroutine, Here, refuse_in_closed_frames};
 use crate::task::{Task, TaskRef, current};
 
 static DELAY: Label = Label("delay");
@@ -120,14 +120,34 @@ pub fn await_cancellation<T>() -> Result<T> {
 #[inline(always)]
 #[track_caller]
 pub fn yield_() -> Result<()> {
-    let (here, closed) = thread::here_and_closed();
-    here.check()?;
-    if closed {
-        refuse_in_runtime()?;
+    match thread::open_here() {
+        Some(here) => match Coroutine::running(here) {
+            Some(coroutine) => coroutine.yield_(),
+            None => yield_on_thread(here),
+        },
+        None => yield_elsewhere(),
     }
+}
+
+/// The same for a thread of its own, whose loop has others run meanwhile.
+#[inline(never)]
+#[track_caller]
+fn yield_on_thread(here: Here) -> Result<()> {
+    here.check()?;
     here.demand_may_suspend()?;
     here.go_behind();
     here.check()
+}
+
+/// The same where nothing has ever suspended, or where nothing may.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn yield_elsewhere() -> Result<()> {
+    let here = thread::here();
+    here.check()?;
+    refuse_in_closed_frames()?;
+    yield_on_thread(here)
 }
 
 /// Returns an `Err` if the coroutine is cancelled: for code that computes and has no suspending call.

@@ -141,10 +141,14 @@ const fn bytes_of(class: usize) -> usize {
 }
 
 /// Memory for a `T`, which only [`give`] with the same type may free.
+///
+/// # Safety
+///
+/// `here` is the home of the calling thread, if it has one.
 #[inline]
-pub(crate) fn take<T>() -> NonNull<T> {
+pub(crate) unsafe fn take<T>(here: Option<&Home>) -> NonNull<T> {
     let block = match const { class_of(Layout::new::<T>()) } {
-        Some(class) => match current::home() {
+        Some(class) => match here {
             // SAFETY: this thread's home.
             Some(home) => unsafe { home.local.blocks.shelf(class) }.take(class),
             None => depot::take_one(class),

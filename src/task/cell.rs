@@ -5,8 +5,9 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
 use crate::task::blocks::{self, Bare};
+use crate::task::home::Home;
 use crate::task::vtable::TaskVTable;
-use crate::task::{Birth, Task};
+use crate::task::{Birth, Task, current};
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
 #[repr(C)]
@@ -37,9 +38,18 @@ struct ValueCell<T> {
 
 impl<T, F> TaskCell<T, F> {
     /// Makes a task in a new block, and moves a closure into it.
+    ///
+    /// # Safety
+    ///
+    /// `here` is the home of the calling thread, if it has one.
     #[inline]
-    pub(crate) fn allocate(birth: Birth, body: F) -> NonNull<Task> {
-        let cell = blocks::take::<Self>();
+    pub(crate) unsafe fn allocate(
+        here: Option<&'static Home>,
+        birth: Birth,
+        body: F,
+    ) -> NonNull<Task> {
+        // SAFETY: passed on to the caller.
+        let cell = unsafe { blocks::take::<Self>(here) };
         // Each where it is to stand: made first and then moved, the task would be copied by a call.
         // SAFETY: memory for it, which is ours. The value needs nothing.
         unsafe {
@@ -110,13 +120,10 @@ impl<T, F> TaskCell<T, F> {
     ///
     /// # Safety
     ///
-    /// The block is of these types, and the caller had the last count.
+    /// The block is of these types, the caller had the last count, and nothing is left in it that needs a drop.
     pub(crate) unsafe fn free(task: NonNull<Task>) {
-        let cell = task.cast::<Self>();
-        // SAFETY: the caller had the last count; what is left in it needs no drop but the header's.
-        unsafe { cell.drop_in_place() };
         // SAFETY: `allocate` took it, for this type.
-        unsafe { blocks::give(cell) };
+        unsafe { blocks::give(task.cast::<Self>()) };
     }
 }
 
@@ -148,10 +155,8 @@ unsafe fn nothing(_: &Task) {}
 
 /// # Safety
 ///
-/// The block came from [`allocate_bare`], and the caller had the last count.
+/// The block came from [`allocate_bare`], the caller had the last count, and nothing is left in it that needs a drop.
 unsafe fn free_bare(task: NonNull<Task>) {
-    // SAFETY: the caller had the last count.
-    unsafe { task.drop_in_place() };
     // SAFETY: `allocate_bare` took it.
     unsafe { blocks::give(task.cast::<Bare>()) };
 }
@@ -167,8 +172,8 @@ pub(crate) static BARE: TaskVTable = TaskVTable {
 
 /// A block without closure and result.
 pub(crate) fn allocate_bare(birth: Birth) -> NonNull<Task> {
-    // SAFETY: memory for it, which is ours.
-    unsafe { place_bare(blocks::take::<Bare>().cast(), birth) }
+    // SAFETY: this thread's home, and memory for it, which is ours.
+    unsafe { place_bare(blocks::take::<Bare>(current::home()).cast(), birth) }
 }
 
 /// Makes a task without closure and result in its block.

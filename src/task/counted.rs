@@ -89,7 +89,7 @@ pub(crate) fn free(task: NonNull<Task>) {
         // SAFETY: as above.
         unsafe { drop_users(header) };
     }
-    // SAFETY: it was the last count.
+    // SAFETY: it was the last count, and nothing is left that needs a drop.
     unsafe { (header.vtable.free)(task) };
 }
 

@@ -11,6 +11,8 @@ use crate::task::home::Home;
 
 thread_local! {
     static HOME: Cell<*const Home> = const { Cell::new(ptr::null()) };
+    /// The same, but null while `CLOSED_FRAMES` are more than none: one word for those who ask for both each time.
+    static OPEN: Cell<*const Home> = const { Cell::new(ptr::null()) };
     /// How many frames of the runtime that must not suspend are on this thread's stack (R6).
     static CLOSED_FRAMES: Cell<u32> = const { Cell::new(0) };
     static EXIT: Exit = const { Exit(Cell::new(None)) };
@@ -24,6 +26,7 @@ impl Drop for Exit {
         let home = HOME
             .try_with(|cell| cell.replace(ptr::null()))
             .unwrap_or(ptr::null());
+        let _ = OPEN.try_with(|cell| cell.set(ptr::null()));
         if let (Some(leave), false) = (self.0.get(), home.is_null()) {
             // SAFETY: homes are never freed.
             leave(unsafe { &*home });
@@ -39,14 +42,23 @@ pub(crate) fn home() -> Option<&'static Home> {
     unsafe { home.as_ref() }
 }
 
-/// The home of this thread, if it has one, and whether [a frame that must not suspend](is_closed) is on its stack: one call for
-/// those who ask for both each time.
+/// The home of this thread, if it has one and [no frame that must not suspend](is_closed) is on its stack.
 #[inline(never)]
-pub(crate) fn home_and_closed() -> (Option<&'static Home>, bool) {
-    let home = HOME.try_with(Cell::get).unwrap_or(ptr::null());
-    let closed = CLOSED_FRAMES.try_with(Cell::get).unwrap_or(0) > 0;
+pub(crate) fn open_home() -> Option<&'static Home> {
+    let home = OPEN.try_with(Cell::get).unwrap_or(ptr::null());
     // SAFETY: homes are never freed.
-    (unsafe { home.as_ref() }, closed)
+    unsafe { home.as_ref() }
+}
+
+/// Sets what [`open_home`] tells, for so many closed frames.
+#[inline(always)]
+fn show_closed(count: u32) {
+    let home = if count > 0 {
+        ptr::null()
+    } else {
+        HOME.try_with(Cell::get).unwrap_or(ptr::null())
+    };
+    let _ = OPEN.try_with(|cell| cell.set(home));
 }
 
 /// Gives this thread a home; `leave` runs with it when the thread ends, unless it is ending already.
@@ -55,6 +67,7 @@ pub(crate) fn settle(home: &'static Home, leave: fn(&'static Home)) {
     let _ = EXIT.try_with(|exit| exit.0.set(Some(leave)));
     // It needs no destructor, so it can be reached to the very end.
     let _ = HOME.try_with(|cell| cell.set(home));
+    show_closed(closed_frames());
 }
 
 /// Bit of the count of closed frames: one of them is the block of a sequence.
@@ -89,14 +102,17 @@ pub(crate) fn count_in_block(before: u32) -> u32 {
 /// this thread suspends. Returns the count of closed frames before.
 #[inline(never)]
 pub(crate) fn enter_block() -> u32 {
-    CLOSED_FRAMES
+    let before = CLOSED_FRAMES
         .try_with(|count| count.replace(count_in_block(count.get())))
-        .unwrap_or(0)
+        .unwrap_or(0);
+    show_closed(count_in_block(before));
+    before
 }
 
 /// Sets the count to what it was before the block of a sequence was entered, or to what it is in there. Returns what it was.
 #[inline(never)]
 pub(crate) fn swap_closed_frames(count: u32) -> u32 {
+    show_closed(count);
     CLOSED_FRAMES
         .try_with(|cell| cell.replace(count))
         .unwrap_or(0)
@@ -139,7 +155,9 @@ impl Drop for Standing {
 
 #[inline(never)]
 fn add_closed(by: i32) {
-    let _ = CLOSED_FRAMES.try_with(|count| count.set(count.get().wrapping_add_signed(by)));
+    let count = closed_frames().wrapping_add_signed(by);
+    let _ = CLOSED_FRAMES.try_with(|cell| cell.set(count));
+    show_closed(count);
 }
 
 /// Runs user code inside a frame of the runtime: whatever it calls must not suspend, and its panic is given back.

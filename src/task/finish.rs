@@ -11,6 +11,7 @@
 //! COMPLETED is the last thing published, so whoever sees it sees the cause and the value. A job leaves its parent only
 //! after its closure and, if nobody holds its handle, its value have been dropped (R2).
 
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -57,7 +58,7 @@ fn end_cancelled_body(task: &Task) {
 #[inline(always)]
 fn end_plain_body(task: &Task) {
     let ready = Queue::new();
-    let mut end = End::default();
+    let mut end = End::new();
     let ended = children::end_body(
         &task.job,
         |state| end.decide(task, state),
@@ -135,7 +136,7 @@ fn conclude(task: &Task) -> Queue {
             drop_stored(task);
         }
     }
-    let mut end = End::default();
+    let mut end = End::new();
     joiner::complete(
         &task.job,
         |state| end.decide(task, state),
@@ -183,16 +184,30 @@ pub(crate) fn leave(task: &Task) {
 }
 
 /// How a job ends.
-#[derive(Default)]
 struct End {
     succeeded: bool,
     /// Nobody will ask for the value.
     is_unwanted: bool,
+    /// What most have not, and what therefore is not dropped where it was not looked at.
+    rest: ManuallyDrop<Rest>,
+}
+
+#[derive(Default)]
+struct Rest {
     context: Option<Arc<Elements>>,
     handlers: Option<Vec<Registered>>,
 }
 
 impl End {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            succeeded: false,
+            is_unwanted: false,
+            rest: ManuallyDrop::new(Rest::default()),
+        }
+    }
+
     /// Under the job's lock, when its body and its children have ended: the flag of the outcome.
     #[inline(always)]
     fn decide(&mut self, task: &Task, state: State) -> u32 {
@@ -205,27 +220,27 @@ impl End {
         // ORDERING: relaxed, since the handle sets it under the lock.
         self.is_unwanted = task.value.load(Ordering::Relaxed) & HANDLE_GONE != 0;
         if task.has_extras_locked() {
-            self.handlers = Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
+            self.rest.handlers =
+                Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
         }
-        self.context = task.take_context();
+        self.rest.context = task.take_context();
         if self.succeeded { SUCCEEDED } else { 0 }
     }
 
     /// Once the outcome is published: drops what nobody will have, and calls the handlers.
     #[inline(always)]
-    fn carry_out(self, task: &Task) {
+    fn carry_out(&mut self, task: &Task) {
         let is_left = (!self.succeeded || self.is_unwanted) && task.state().has(DEFERRED);
-        if self.context.is_some() || self.handlers.is_some() || is_left {
-            self.carry_out_rest(task, is_left);
-        } else {
-            // There is nothing in it, and so nothing to be dropped either.
-            std::mem::forget(self);
+        if self.rest.context.is_some() || self.rest.handlers.is_some() || is_left {
+            std::mem::take(&mut *self.rest).carry_out(task, is_left);
         }
     }
+}
 
+impl Rest {
     /// `is_left` says whether the value, if there is one, is nobody's.
     #[inline(never)]
-    fn carry_out_rest(self, task: &Task, is_left: bool) {
+    fn carry_out(self, task: &Task, is_left: bool) {
         if self.context.is_some() {
             // The last owner of a user's elements.
             let _ = current::closed(|| drop(self.context));

@@ -304,17 +304,24 @@ impl Home {
 
     /// Owner: so many turns are about to come. If many tasks live here, they drive each other's memory out of the nearest
     /// one, and where they do not have their turns in the order in which it lies, the processor does not guess what comes next.
+    /// Where they have, to ask for it costs more than it gains.
     #[inline]
     pub(crate) fn will_turn(&self, turns: u32) {
-        if self.hosted.load(Ordering::Relaxed) >= CROWD {
+        if self.hosted.load(Ordering::Relaxed) >= CROWD && !self.local.ready.lies_in_order() {
             self.local.cold.set(self.local.cold.get().max(turns));
         }
+    }
+
+    /// Owner: whether the ready tasks have slept for a while, or are many.
+    #[inline(always)]
+    pub(crate) fn is_cold(&self) -> bool {
+        self.local.cold.get() > 0
     }
 
     /// Owner: takes the first of the ready tasks, or gives null. If they have slept for a while, or are many, memory is asked
     /// for that those behind it need: for the block of a task, and in the next turn, by `fetch_more`, for the rest.
     #[inline(always)]
-    pub(crate) fn pop_ready(&self, fetch_more: impl Fn(&Task, Need)) -> *const Task {
+    pub(crate) fn pop_and_fetch(&self, fetch_more: impl Fn(&Task, Need)) -> *const Task {
         let task = self.local.ready.pop();
         let cold = self.local.cold.get();
         if cold > 0 {

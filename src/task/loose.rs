@@ -163,6 +163,13 @@ pub(crate) unsafe fn close(here: &Here, job: NonNull<Task>) -> bool {
     true
 }
 
+/// Whether a job counts as cancelled, loose or not. Asked by its owner.
+#[inline(always)]
+pub(crate) fn counts_as_cancelled(job: &Task) -> bool {
+    let state = job.state();
+    state.has(CANCELLING | LOOSE) && (state.has(CANCELLING) || is_cancelled(job))
+}
+
 /// Whether a loose job counts as cancelled. Asked by its owner.
 pub(crate) fn is_cancelled(job: &Task) -> bool {
     let mut at = job;
@@ -245,7 +252,18 @@ impl Task {
 /// the children of a job are in the order in which they came.
 #[inline]
 pub(crate) fn tie_running() {
-    if let Some(home) = current::home() {
+    // SAFETY: this thread's home.
+    unsafe { tie_at(current::home()) };
+}
+
+/// The same, for who knows the home of the calling thread.
+///
+/// # Safety
+///
+/// It is that, or there is none.
+#[inline(always)]
+pub(crate) unsafe fn tie_at(here: Option<&'static Home>) {
+    if let Some(home) = here {
         // SAFETY: this thread's home, which has had a current task since it was settled.
         unsafe { Here::of(home) }.tie();
     }

@@ -173,12 +173,8 @@ impl Linked for Task {
 }
 
 impl Task {
-    /// What a suspension and its return touch: the flags of the job, which come first, and from here to there.
-    pub(crate) const SWITCHED: [usize; 3] = [
-        0,
-        std::mem::offset_of!(Task, word),
-        std::mem::offset_of!(Task, link),
-    ];
+    /// Where most of what a suspension and its return touch begins.
+    pub(crate) const SWITCHED: usize = std::mem::offset_of!(Task, word);
 
     #[inline(always)]
     pub(crate) fn new(birth: Birth) -> Self {

@@ -66,6 +66,27 @@ impl Queue {
         self.last.set(other.last.replace(ptr::null()));
     }
 
+    /// Whether the next few tasks lie in the order in which they come, as far as one can tell by their blocks: each as far from the
+    /// one before. Then the processor guesses itself what comes next, and sooner.
+    pub(crate) fn lies_in_order(&self) -> bool {
+        const FEW: usize = 8;
+        let mut step = None;
+        let mut at = self.first.get();
+        for _ in 0..FEW {
+            // SAFETY: a queued task is alive.
+            let Some(task) = (unsafe { at.as_ref() }) else {
+                return false;
+            };
+            let next: *const Task = task.link().load(Ordering::Relaxed);
+            let this = next.addr().wrapping_sub(at.addr());
+            if *step.get_or_insert(this) != this {
+                return false;
+            }
+            at = next;
+        }
+        true
+    }
+
     /// Asks for the memory of those that come next, if there are several: for the block of the second, and by `fetch_more`
     /// for what else the first needs, whose own block was asked for when it was the second.
     #[inline(always)]
@@ -78,11 +99,7 @@ impl Queue {
         if !second.is_null() {
             match need {
                 Need::Cold => prefetch::lines(second, BLOCK_LINES),
-                Need::Warm => {
-                    for offset in Task::SWITCHED {
-                        prefetch::lines(second.wrapping_byte_add(offset), 1);
-                    }
-                }
+                Need::Warm => prefetch::lines(second.wrapping_byte_add(Task::SWITCHED), 1),
             }
             fetch_more(first);
         }

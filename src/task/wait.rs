@@ -12,10 +12,10 @@
 //!    cancellation takes the lock of what it waited for once more and unlinks its node before it goes on.
 
 use std::panic::Location;
+use std::ptr::NonNull;
 
-use crate::coroutine;
+use crate::coroutine::{self, Header};
 use crate::error::{Error, Result};
-use crate::job::state::{CANCELLING, LOOSE};
 use crate::task::home::Home;
 use crate::task::label::Label;
 use crate::task::word::{Generation, Phase, Withdrawal, Woken};
@@ -75,10 +75,7 @@ impl Here {
     /// Whether the innermost job is cancelled.
     #[inline(always)]
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.job().is_some_and(|job| {
-            let state = job.state();
-            state.has(CANCELLING | LOOSE) && (state.has(CANCELLING) || loose::is_cancelled(job))
-        })
+        self.job().is_some_and(loose::counts_as_cancelled)
     }
 
     /// The check that every suspending call begins with.
@@ -221,6 +218,7 @@ impl Here {
         }
     }
 
+    /// Waits in the loop of this thread, which has no stack but its own.
     #[cold]
     fn pump(&self) {
         let pump = self
@@ -237,6 +235,49 @@ impl Here {
         unsafe { pump(self.home, self.task) };
         if installed {
             installed::switching_in(self.task());
+        }
+    }
+}
+
+/// A coroutine that runs, on a stack of its own: as [`Here`], for who yields so often that he does not want to be asked each time
+/// whether he is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coroutine {
+    here: Here,
+    header: NonNull<Header>,
+}
+
+impl Coroutine {
+    #[inline(always)]
+    pub(crate) fn running(here: Here) -> Option<Self> {
+        let header = here.task().stack.get()?;
+        Some(Self { here, header })
+    }
+
+    /// Goes to the end of the thread's queue and lets the others run.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn yield_(self) -> Result<()> {
+        self.check()?;
+        self.here.demand_may_suspend()?;
+        // SAFETY: this thread owns the home; the running task is in no queue.
+        unsafe { self.here.home.push_ready(self.here.task) };
+        // SAFETY: the running coroutine stands on that stack.
+        unsafe { coroutine::suspend(self.header) };
+        self.check()
+    }
+
+    /// As [`Here::check`].
+    #[inline(always)]
+    #[track_caller]
+    fn check(self) -> Result<()> {
+        let job = self.here.task().current();
+        debug_assert!(!job.is_null(), "a coroutine has an innermost job: its own");
+        // SAFETY: it is set before the body is run, and outlives the frame that runs it.
+        if loose::counts_as_cancelled(unsafe { &*job }) {
+            Err(self.here.cancelled())
+        } else {
+            Ok(())
         }
     }
 }

@@ -147,7 +147,15 @@ pub(crate) unsafe fn hand_back_one(task: *const Task) {
 }
 
 /// Hands claimed tasks back to their threads, in order; those of one foreign thread go together.
+#[inline(always)]
 pub(crate) fn hand_back(chain: &Queue) {
+    if !chain.is_empty() {
+        hand_back_all(chain);
+    }
+}
+
+#[inline(never)]
+fn hand_back_all(chain: &Queue) {
     // SAFETY: what is in the chain was claimed by us, and is alive until it is handed back.
     let Some(first) = (unsafe { chain.pop().as_ref() }) else {
         return;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::depot::{PERIOD, trim_at};
 use super::{give, held, take};
+use crate::task::current;
 
 /// One test at a time; and the present period begins in a minute, so that no thread of the process trims meanwhile but the test.
 fn alone() -> (MutexGuard<'static, ()>, Instant) {
@@ -30,7 +31,8 @@ type Sized<const N: usize> = [u8; N];
 /// So many blocks, each filled with its number.
 fn take_many<const N: usize>(count: usize) -> Vec<usize> {
     let fill = |number: usize| {
-        let block: NonNull<Sized<N>> = take();
+        // SAFETY: this thread's home.
+        let block: NonNull<Sized<N>> = unsafe { take(current::home()) };
         // SAFETY: memory for it, which is ours.
         unsafe { block.write([number as u8; N]) };
         block.expose_provenance().get()
@@ -184,7 +186,8 @@ fn a_block_that_is_large_or_aligned_comes_from_the_heap() {
     #[repr(align(64))]
     struct Aligned([u8; 256]);
     at_home(|| {
-        let block: NonNull<Aligned> = take();
+        // SAFETY: this thread's home.
+        let block: NonNull<Aligned> = unsafe { take(current::home()) };
         assert_eq!(block.addr().get() % 64, 0);
         // SAFETY: memory for it, which is ours.
         unsafe { block.write(Aligned([1; 256])) };
