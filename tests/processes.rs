@@ -300,6 +300,15 @@ fn a_forgotten_event_loop_on_which_coroutines_live_aborts_at_the_end_of_its_thre
     );
 }
 
+/// Asks for one element more when it is dropped.
+struct Asks(SequenceIterator<i32>);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        assert_eq!(self.0.next(), None);
+    }
+}
+
 #[test]
 fn a_process_exits_with_its_code_wherever_it_does() {
     let name = "a_process_exits_with_its_code_wherever_it_does";
@@ -315,14 +324,14 @@ fn a_process_exits_with_its_code_wherever_it_does() {
                     "coroutine" => s.launch(|_| exit()).join(),
                     "sequence" => {
                         // Its destructor runs above the block.
-                        thread_local!(static KEPT: RefCell<Option<SequenceIterator<i32>>> = const { RefCell::new(None) });
+                        thread_local!(static KEPT: RefCell<Option<Asks>> = const { RefCell::new(None) });
                         let exits = iterator(|y| {
                             y.yield_(1)?;
                             std::process::exit(3)
                         });
-                        KEPT.set(Some(exits));
+                        KEPT.set(Some(Asks(exits)));
                         KEPT.with_borrow_mut(|kept| {
-                            kept.as_mut().map(|kept| kept.by_ref().count())
+                            kept.as_mut().map(|kept| kept.0.by_ref().count())
                         });
                         Ok(())
                     }

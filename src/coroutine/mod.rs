@@ -60,8 +60,14 @@ pub(crate) struct Header {
     task: Cell<*const ()>,
 }
 
-/// What corosensei keeps right under the base: the parent link, which is what it calls the yielder, and its initial function.
+/// What corosensei keeps right under the base: the parent link, and its initial function.
 const UNDER_BASE: usize = 16;
+/// How far under the base the parent link stands, which is what corosensei calls the yielder.
+const YIELDER: usize = if cfg!(target_arch = "powerpc64") {
+    32
+} else {
+    16
+};
 
 /// Bit of the hooks: the coroutine has ended, or [rests](rest). So whoever resumes asks one question.
 pub(crate) const ENDED: u8 = 1 << 7;
@@ -92,7 +98,7 @@ impl Header {
     /// The first resume tells where the yielder stands: where it is looked for from then on.
     fn meet_yielder(&self, yielder: *const Yielder<(), ()>) {
         assert!(
-            std::ptr::from_ref(self).addr() - yielder.addr() == UNDER_BASE,
+            std::ptr::from_ref(self).addr() - yielder.addr() == YIELDER,
             "corosensei keeps its parent link elsewhere on this target"
         );
     }
@@ -111,7 +117,7 @@ impl Header {
 /// The header has not been reclaimed, and the coroutine has been resumed.
 #[inline(always)]
 unsafe fn yielder_of(header: NonNull<Header>) -> *const Yielder<(), ()> {
-    header.as_ptr().wrapping_byte_sub(UNDER_BASE).cast()
+    header.as_ptr().wrapping_byte_sub(YIELDER).cast()
 }
 
 /// What has to be done around a resumption of this stack.

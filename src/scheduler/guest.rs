@@ -40,7 +40,15 @@ pub(crate) unsafe fn create(
 ) -> Result<NonNull<Header>, StackError> {
     overflow::install(running::describe);
     let stack = match current::home() {
-        Some(home) => Worker::of(home).with_stacks(|stacks| stacks.take(size)),
+        Some(home) => {
+            let worker = Worker::of(home);
+            worker
+                .with_stacks(|stacks| stacks.take(size))
+                .or_else(|error| match worker.resting.dismiss() {
+                    Some(stack) if stack.size() == size => Ok(stack),
+                    _ => Err(error),
+                })
+        }
         None => StackCache::new().take(size),
     }?;
     // SAFETY: passed on to the caller.

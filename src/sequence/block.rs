@@ -108,7 +108,8 @@ impl<T: 'static> Run<T> {
         has_ended
     }
 
-    /// Whether the block runs. Who drops its iterator then is a destructor of the thread, in a process that ends in the block.
+    /// Whether the block runs. Who has its iterator then is a destructor of the thread, in a process that ends in the block.
+    #[inline(always)]
     pub(super) fn runs(&self) -> bool {
         self.runs.get()
     }

@@ -111,7 +111,10 @@ impl<T: 'static> SequenceIterator<T> {
                 None => return Ok(None),
             },
         };
-        // SAFETY: the header of this run's stack, on which the block stands still: if it ran, this iterator would be borrowed for this.
+        if self.run().runs() {
+            return Ok(None);
+        }
+        // SAFETY: the header of this run's stack, on which the block stands still.
         if unsafe { self.run().resume(header) } {
             return self.end(header);
         }
