@@ -44,6 +44,32 @@ fn a_completion_handler_of_an_ancestor_may_ask_and_launch_but_not_wait() {
 }
 
 #[test]
+fn a_handler_that_a_running_coroutine_calls_does_not_suspend_it() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    run_blocking(|s| {
+        let sleeper = s.launch(|_| await_cancellation::<()>());
+        yield_()?;
+        let lines = seen.clone();
+        // Called in place, by `cancel`: whoever waited in it would leave that half done.
+        sleeper.invoke_on_cancelling(move |_| {
+            let yielded = refused(yield_());
+            lines.lock().unwrap().push(yielded);
+        });
+        let lines = seen.clone();
+        let canceller = s.launch(move |s| {
+            let after = lines.clone();
+            s.launch(move |_| after.lock().unwrap().push(false));
+            sleeper.cancel();
+            // Before the one that would have had its turn meanwhile.
+            assert_eq!(*lines.lock().unwrap(), [true]);
+        });
+        canceller.join()
+    })
+    .unwrap();
+    assert_eq!(*seen.lock().unwrap(), [true, false]);
+}
+
+#[test]
 fn a_cancellation_handler_on_the_loop_resumes_others() {
     run_blocking(|s| {
         // The timeout rings in the loop, between two coroutines; its handler resumes the body of the scope, and a
