@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use switchback::prelude::*;
 
@@ -92,8 +93,9 @@ fn a_view_that_limits_how_many_run_does_so_where_a_stack_rests() {
     let (running, most) = (Mutex::new(0), Mutex::new(0));
     run_blocking(|s| {
         for _ in 0..50 {
-            // Plain ones and limited ones in turns, so that either would find the stack of the other.
-            s.launch(|_| ()).join()?;
+            // Plain ones and limited ones in turns, on the same workers, so that either would find the stack of the other.
+            let plain = s.builder().context(Dispatchers::default());
+            plain.launch(|_| ()).join()?;
             let (running, most) = (&running, &most);
             let job = s.builder().context(narrow.clone()).launch(move |s| {
                 for _ in 0..4 {
@@ -103,6 +105,11 @@ fn a_view_that_limits_how_many_run_does_so_where_a_stack_rests() {
                             *running += 1;
                             *running
                         };
+                        // So long that two workers would do it at the same time.
+                        let start = Instant::now();
+                        while start.elapsed() < Duration::from_micros(20) {
+                            std::hint::spin_loop();
+                        }
                         let mut most = most.lock().unwrap();
                         *most = (*most).max(now);
                         drop(most);

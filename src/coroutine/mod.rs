@@ -70,7 +70,7 @@ const YIELDER: usize = if cfg!(target_arch = "powerpc64") {
 };
 
 /// Bit of the hooks: the coroutine has ended, or [rests](rest). So whoever resumes asks one question.
-pub(crate) const ENDED: u8 = 1 << 7;
+const ENDED: u8 = 1 << 7;
 
 /// How far under the top the header begins.
 const HEADER: usize = 2 * LINE - UNDER_BASE;

@@ -104,14 +104,11 @@ impl LoopGate {
 
     /// Sends a coroutine to the loop.
     pub(crate) fn dispatch(&self, unstarted: Unstarted) -> Result<(), Refused> {
-        let here = current::home().filter(|home| std::ptr::eq(*home, self.home));
-        if let Some(home) = here
-            && !self.gate.is_closed()
-        {
+        if self.is_here() {
             let task: *const Task = unstarted.into_inner().cast().as_ptr();
             // SAFETY: this thread owns the home, and has the only right to the task.
-            unsafe { home.push_ready(task) };
-            home.call_host();
+            unsafe { self.home.push_ready(task) };
+            self.home.call_host();
             return Ok(());
         }
         let counted = self.gate.enter(unstarted, || self.home.notify())?;

@@ -107,7 +107,7 @@ impl<'a> Worker<'a> {
         busy.set(busy.get() + nanos);
     }
 
-    /// `start_on` and `next_on` of the library: what ends gives its stack to the next.
+    /// `start_with` and `goes_on` of the library: what ends gives its stack to the next.
     fn start(&self, mut job: usize) {
         for chain in 1.. {
             if !self.run_first(job) || chain >= LONGEST_CHAIN {
