@@ -10,9 +10,9 @@
 //!   meanwhile, the walk starts again at the head and skips those that are cancelled already. Under the parent's lock
 //!   it takes each child's, sets its flag, and leaves what has children of its own to a later turn: a walk is a loop,
 //!   never recursion.
-//! - C: under the lock, unlinks itself and counts down. At zero it owes the parent's completion, if the body has
-//!   ended (it closes the parent), or the wake-up of the frame that waits (claimed under the lock). After it has
-//!   released the lock the parent may be gone, unless it closed it.
+//! - C: under the lock, unlinks itself, perhaps with others that have ended on its thread, and counts down. At zero it owes
+//!   the parent's completion, if the body has ended (it closes the parent), or the wake-up of the frame that waits (claimed
+//!   under the lock). After it has released the lock the parent may be gone, unless it closed it.
 //! - F: under the lock, either closes the parent (no child lives) or leaves word that it waits. A body that has ended without
 //!   living children, and without a cancellation, completes its job in the same breath.
 //!
@@ -136,27 +136,33 @@ pub(crate) fn sweep(job: &JobNode) {
     job.sweep(&guard);
 }
 
-/// C: takes an ended child out of its parent. `claim_frame` is called under the parent's lock when the last child of a
-/// parent whose frame waits has ended, and says whether it claimed the frame.
+/// C: takes an ended child out of its parent, or several of one parent at once. `claim_frame` is called under the parent's lock
+/// when the last child of a parent whose frame waits has ended, and says whether it claimed the frame.
 ///
 /// # Safety
 ///
-/// `child` was attached to `parent` and not yet detached.
+/// The `children` are different ones, were attached to `parent`, and not yet detached. There is at least one.
 #[inline]
-pub(crate) unsafe fn detach(
+pub(crate) unsafe fn detach<'a>(
     parent: &JobNode,
-    child: &JobNode,
+    children: impl Iterator<Item = &'a JobNode>,
     claim_frame: impl FnOnce(&JobNode) -> bool,
 ) -> Detached {
     let guard = parent.lock();
-    // SAFETY: the parent's lock is held, and the child is in its list.
-    unsafe { parent.children.remove(&child.sibling) };
-    // Under the parent's lock, so that a walk can tell whether its anchor is still linked.
-    #[cfg(not(mutation = "children_anchor_unmarked"))]
-    child.set_parent(std::ptr::null());
+    let mut gone = 0;
+    for child in children {
+        // SAFETY: the parent's lock is held, and the child is in its list.
+        unsafe { parent.children.remove(&child.sibling) };
+        // Under the parent's lock, so that a walk can tell whether its anchor is still linked.
+        #[cfg(not(mutation = "children_anchor_unmarked"))]
+        child.set_parent(std::ptr::null());
+        gone += 1;
+    }
+    #[cfg(mutation = "children_detach_counts_one")]
+    let gone = gone.min(1);
     // SAFETY: the lock is held.
     let live = parent.live.with_mut(|live| unsafe {
-        *live -= 1;
+        *live -= gone;
         *live
     });
     if live > 0 {
@@ -179,7 +185,7 @@ pub(crate) unsafe fn detach(
 ///
 /// A job that has no living child and was not cancelled completes at once, with `flags` and `claim` as for
 /// [`joiner::complete`].
-#[inline]
+#[inline(always)]
 pub(crate) fn end_body(
     job: &JobNode,
     flags: impl FnOnce(State) -> u32,

@@ -163,7 +163,7 @@ impl<M: StateMachine> Machine<M> {
     /// # Safety
     ///
     /// None: it is never called, since the task has no stack.
-    unsafe fn run(_: &Task) {
+    unsafe fn run(_: &Task) -> bool {
         unreachable!("a state machine runs turn by turn");
     }
 

@@ -3,11 +3,12 @@
 //! A coroutine that ends gives its stack to the next one that has not started, if nothing that has started is ready:
 //! so a hundred thousand short coroutines run on a few stacks without a switch between them.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::context::{Dispatcher, Elements};
 use crate::coroutine::{self, Header};
 use crate::error::Error;
+use crate::job::node::JobNode;
 use crate::job::state::CANCELLING;
 use crate::scheduler::guest;
 use crate::scheduler::hooks::{self, HOOK_GUEST, HOOK_LIMITED};
@@ -16,6 +17,7 @@ use crate::scheduler::worker::{ON_THE_WAY, Worker};
 use crate::stack::overflow::Message;
 use crate::stack::{Stack, StackCache, StackSize};
 use crate::task::home::Home;
+use crate::task::leaving;
 use crate::task::vtable::{Stackless, Turned};
 use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, report, start};
 
@@ -154,7 +156,7 @@ impl Worker {
         let header = match self.resting.take(demands.size) {
             Some(header) => {
                 // SAFETY: it rests, on this thread.
-                unsafe { header.as_ref() }.set_task(std::ptr::from_ref(task).cast());
+                unsafe { header.as_ref() }.set_task(ptr::from_ref(task).cast());
                 header
             }
             None => match self.with_stacks(|stacks| stacks.take(demands.size)) {
@@ -166,7 +168,11 @@ impl Worker {
                 }
             },
         };
-        self.adopt(self.home, task, demands, header);
+        if demands.is_limited {
+            // SAFETY: the stack is the task's, on this thread.
+            unsafe { coroutine::set_hook(header, HOOK_LIMITED, true) };
+        }
+        adopt(self.home, task, demands.is_unconfined, header);
         self.chain.set(chain);
         self.switch_to(self.home, task, header)
     }
@@ -190,67 +196,102 @@ impl Worker {
         turned == Turned::Gone
     }
 
-    /// Ties a task to this thread, for life.
+    /// The next coroutine, the first of those that are ready, if it has not started, and may have the stack of one that has just
+    /// ended.
     #[inline(always)]
-    fn adopt(&self, home: &'static Home, task: &Task, demands: Demands, header: NonNull<Header>) {
-        if demands.is_limited {
-            // SAFETY: the stack is the task's, on this thread.
-            unsafe { coroutine::set_hook(header, HOOK_LIMITED, true) };
+    fn next_on(&self, home: &'static Home, header: NonNull<Header>) -> Option<Next> {
+        if self.chain.get() + 1 >= LONGEST_CHAIN || self.pace.is_look_next() {
+            return None;
         }
-        task.set_home(home, demands.is_unconfined);
-        task.stack.set(Some(header));
-        home.count_hosted(1);
-    }
-
-    /// Gives the stack of a coroutine that has just ended to the next one, if there is one that may run there.
-    #[inline(always)]
-    fn goes_on(&self, home: &'static Home, header: NonNull<Header>) -> bool {
-        let chain = self.chain.get() + 1;
-        if chain >= LONGEST_CHAIN || self.pace.is_look_next() {
-            return false;
-        }
-        self.chain.set(chain);
         if home.local.ready.is_empty() && self.has_seat() {
             self.take_fresh();
         }
+        let first = home.local.ready.first();
         // SAFETY: a queued task is alive.
-        let Some(next) = (unsafe { home.local.ready.first().as_ref() }) else {
-            return false;
-        };
+        let next = unsafe { first.as_ref() }?;
         if next.stack.get().is_some()
             || next.vtable.stackless.is_some()
-            || std::ptr::eq(next, home.local.thread_task.get())
+            || ptr::eq(next, home.local.thread_task.get())
             || !may_start(next)
         {
-            return false;
+            return None;
         }
         let demands = Demands::of(next);
         // SAFETY: the coroutine on this header is the caller.
-        if demands.is_limited || demands.size != unsafe { coroutine::stack_size(header) } {
-            return false;
-        }
+        let fits = demands.size == unsafe { coroutine::stack_size(header) };
+        (fits && !demands.is_limited).then_some(Next {
+            task: first,
+            is_unconfined: demands.is_unconfined,
+        })
+    }
+
+    /// Gives the stack of a coroutine that has just ended to the [next one](Worker::next_on).
+    #[inline(always)]
+    fn go_on(&self, home: &'static Home, header: NonNull<Header>, next: Next) -> bool {
+        // SAFETY: a queued task is alive.
+        let task = unsafe { &*next.task };
+        self.chain.set(self.chain.get() + 1);
         home.local.ready.pop();
-        self.arrive(next);
+        self.arrive(task);
         // It is a turn as others are.
         if self.pace.take_turn() {
             self.pace.plan();
         }
         // SAFETY: the header stands as long as the stack runs.
-        unsafe { header.as_ref() }.set_task(std::ptr::from_ref(next).cast());
-        self.adopt(home, next, demands, header);
-        home.local.current.set(next);
+        unsafe { header.as_ref() }.set_task(next.task.cast());
+        adopt(home, task, next.is_unconfined, header);
+        home.local.current.set(next.task);
         true
     }
+
+    /// The same where siblings end one after another: `stays` is the one that has just ended, if it may be that it stays with its
+    /// parent for a while; else null.
+    #[inline(never)]
+    fn goes_on_with(
+        &self,
+        home: &'static Home,
+        header: NonNull<Header>,
+        parent: *const JobNode,
+        stays: *const Task,
+    ) -> bool {
+        let next = self.next_on(home, header);
+        let is_followed = is_followed(home, parent, next.is_some());
+        let has_run = leaving::part(home, stays, is_followed);
+        home.local.leaving.expect(is_followed);
+        !has_run && next.is_some_and(|next| self.go_on(home, header, next))
+    }
+}
+
+/// Whether the first of those that are ready is a child of this parent, and surely resumed here, or started.
+#[inline(always)]
+fn is_followed(home: &'static Home, parent: *const JobNode, starts: bool) -> bool {
+    // SAFETY: a queued task is alive.
+    let first = unsafe { home.local.ready.first().as_ref() };
+    first.is_some_and(|next| {
+        ptr::eq(next.job.parent(), parent)
+            && (starts || next.stack.get().is_some())
+            && !parent.is_null()
+    })
+}
+
+/// A coroutine that may have the stack of one that has just ended.
+struct Next {
+    task: *const Task,
+    is_unconfined: bool,
+}
+
+/// Ties a task to this thread, for life.
+#[inline(always)]
+fn adopt(home: &'static Home, task: &Task, is_unconfined: bool, header: NonNull<Header>) {
+    task.set_home(home, is_unconfined);
+    task.stack.set(Some(header));
+    home.count_hosted(1);
 }
 
 #[inline(always)]
 fn new_coroutine(task: &Task, stack: Stack) -> NonNull<Header> {
     // SAFETY: `body` does not unwind, and returns when the last task on the stack has ended.
-    unsafe {
-        coroutine::create(stack, std::ptr::from_ref(task).cast(), |header| {
-            body(header)
-        })
-    }
+    unsafe { coroutine::create(stack, ptr::from_ref(task).cast(), |header| body(header)) }
 }
 
 /// What a coroutine asks of the thread that starts it.
@@ -325,13 +366,27 @@ unsafe fn body(header: NonNull<Header>) {
         // SAFETY: the header stands as long as the stack runs.
         let task: *const Task = unsafe { header.as_ref() }.task().cast();
         // SAFETY: started once, by the worker that has the right to it.
-        let task = unsafe { &*task };
-        let home = task.home().expect("a started task has a home");
-        // SAFETY: as above. The block may be gone when it returns.
-        unsafe { (task.vtable.run)(task) };
+        let running = unsafe { &*task };
+        let home = running.home().expect("a started task has a home");
+        let parent = running.job.parent();
+        // SAFETY: as above. The block may be gone when it returns, unless it stays.
+        let stays = unsafe { (running.vtable.run)(running) };
         home.count_hosted(-1);
         let worker = Worker::of(home);
-        if worker.goes_on(home, header) {
+        // What its end has called may have changed what is expected.
+        let goes_on = if stays || home.local.leaving.is_expected() {
+            let stays = if stays { task } else { ptr::null() };
+            worker.goes_on_with(home, header, parent, stays)
+        } else {
+            let next = worker.next_on(home, header);
+            if worker.has_seat() {
+                home.local
+                    .leaving
+                    .expect(is_followed(home, parent, next.is_some()));
+            }
+            next.is_some_and(|next| worker.go_on(home, header, next))
+        };
+        if goes_on {
             continue;
         }
         // SAFETY: this is the base of that stack.

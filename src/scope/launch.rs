@@ -88,12 +88,12 @@ where
         stackless: None,
     };
 
-    /// Runs the body on the current stack, and completes the task.
+    /// Runs the body on the current stack, and completes the task if it can. True if it is still to leave its parent then.
     ///
     /// # Safety
     ///
     /// The task's block is of these types, and the caller has the one right to start it.
-    unsafe fn run(task: &Task) {
+    unsafe fn run(task: &Task) -> bool {
         task.set_current(task);
         // SAFETY: passed on to the caller.
         let body = unsafe { TaskCell::<T, F>::take_body(task) };
@@ -120,10 +120,11 @@ where
             }
         }
         // From here on the block may be freed, while handlers of its ancestors run on this thread.
-        if let Some(home) = task.home() {
+        let may_stay = task.home().is_some_and(|home| {
             home.be_loop();
-        }
-        finish::end_body(task);
+            home.local.leaving.is_expected()
+        });
+        finish::end_coroutine(task, may_stay)
     }
 }
 

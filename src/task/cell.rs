@@ -150,6 +150,13 @@ pub(crate) unsafe fn peek_value<T>(task: &Task) -> *const T {
 
 /// # Safety
 ///
+/// Never called.
+unsafe fn never(_: &Task) -> bool {
+    unreachable!("what has no closure does not run")
+}
+
+/// # Safety
+///
 /// None: it does nothing.
 unsafe fn nothing(_: &Task) {}
 
@@ -163,7 +170,7 @@ unsafe fn free_bare(task: NonNull<Task>) {
 
 /// For blocks without closure and result: a scope's job, a thread's task, a job made by hand.
 pub(crate) static BARE: TaskVTable = TaskVTable {
-    run: nothing,
+    run: never,
     drop_body: nothing,
     drop_value: nothing,
     free: free_bare,

@@ -11,6 +11,7 @@
 //! COMPLETED is the last thing published, so whoever sees it sees the cause and the value. A job leaves its parent only
 //! after its closure and, if nobody holds its handle, its value have been dropped (R2).
 
+use std::iter;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::job::state::{
     ANSWERS, BODY_DONE, CANCELLING, CLOSED, COROUTINE, DEFERRED, FAILED, SCOPE, STARTED, SUCCEEDED,
     SUPERVISOR, State,
 };
+use crate::task::leaving::chain;
 use crate::task::queue::Queue;
 use crate::task::waiter::{self, Waiter};
 use crate::task::word::Generation;
@@ -34,29 +36,34 @@ use crate::util::list::Links;
 
 /// The body of a job that has no frame (a coroutine, a job made by hand) has ended.
 pub(crate) fn end_body(task: &Task) {
+    end_coroutine(task, false);
+}
+
+/// The same; one that has completed stays in the tree, if it `may_stay`: true if it does, and the caller has to see that it
+/// [leaves](leave) later.
+#[inline(never)]
+pub(crate) fn end_coroutine(task: &Task, may_stay: bool) -> bool {
     if task.state().has(CANCELLING) {
-        end_cancelled_body(task);
+        end_cancelled_body(task, may_stay)
     } else {
-        end_plain_body(task);
+        end_plain_body(task, may_stay)
     }
 }
 
 /// Apart from the other one: many are cancelled together, each on a stack of its own whose memory is nowhere near, and with the
 /// frame of that one this one would reach further down.
 #[inline(never)]
-fn end_cancelled_body(task: &Task) {
+fn end_cancelled_body(task: &Task, may_stay: bool) -> bool {
     let ended = children::end_body(
         &task.job,
         |_| unreachable!("what is cancelled stays so"),
         |_| unreachable!("what is cancelled stays so"),
     );
-    if ended == Ended::Finalise {
-        finalise(task);
-    }
+    ended == Ended::Finalise && finalise_or_stay(task, may_stay)
 }
 
 #[inline(always)]
-fn end_plain_body(task: &Task) {
+fn end_plain_body(task: &Task, may_stay: bool) -> bool {
     let ready = Queue::new();
     let mut end = End::new();
     let ended = children::end_body(
@@ -64,36 +71,59 @@ fn end_plain_body(task: &Task) {
         |state| end.decide(task, state),
         |links| claim(task, links, &ready),
     );
-    let parent = match ended {
+    match ended {
         Ended::Completed => {
             end.carry_out(task);
-            depart(task, &ready)
+            if may_stay && stays(task, &ready) {
+                return true;
+            }
+            finalise_next(depart(task, &ready));
         }
-        Ended::Finalise => return finalise(task),
-        Ended::Children if cfg!(mutation = "finish_leave_before_children") => detach(task),
-        Ended::Children => None,
-    };
-    if let Some(parent) = parent {
-        // SAFETY: closed by its last child's departure, and alive until it is finalised.
-        finalise(unsafe { &*parent });
+        Ended::Finalise => return finalise_or_stay(task, may_stay),
+        Ended::Children if cfg!(mutation = "finish_leave_before_children") => {
+            let _ = detach(task, iter::once(task));
+        }
+        Ended::Children => {}
     }
+    false
 }
 
 /// Completes a job that the caller has closed, and then each ancestor whose last child that was. Gives back the count
 /// that a coroutine holds on itself.
 pub(crate) fn finalise(task: &Task) {
+    finalise_or_stay(task, false);
+}
+
+/// The same; true if the job itself stays in the tree, which it may be allowed to.
+fn finalise_or_stay(task: &Task, may_stay: bool) -> bool {
+    let mut may_stay = may_stay;
     let mut at: *const Task = task;
     loop {
-        // SAFETY: closed by us, and its own count is released by us, below.
+        // SAFETY: closed by us, and its own count is released by us, below, unless it stays.
         let task = unsafe { &*at };
         cancel::pass_on_late_failure(task);
         report_if_root(task);
         let ready = conclude(task);
+        if may_stay && stays(task, &ready) {
+            return true;
+        }
+        may_stay = false;
         match depart(task, &ready) {
             Some(parent) => at = parent,
-            None => return,
+            None => return false,
         }
     }
+}
+
+/// A job that has completed hands back those who waited for it, but does not leave its parent yet. False if it has to.
+#[inline(always)]
+fn stays(task: &Task, ready: &Queue) -> bool {
+    let may_stay = !task.state().has(SCOPE);
+    if may_stay {
+        tell_host(task);
+        waiter::hand_back(ready);
+    }
+    may_stay
 }
 
 /// A job that has completed hands back those who waited for it, and leaves its parent: which is ours to finalise, if it is
@@ -175,12 +205,32 @@ pub(crate) fn complete_early(task: &Task) {
     waiter::hand_back(&ready);
 }
 
-/// Takes a job out of the tree that has completed early, and gives back its own count.
-pub(crate) fn leave(task: &Task) {
-    if let Some(parent) = leave_parent(task) {
-        // SAFETY: closed by `leave_parent`, and alive until it is finalised.
+/// Takes a job out of the tree that has completed, and gives back its own count. True if its parent has completed by that.
+#[inline]
+pub(crate) fn leave(task: &Task) -> bool {
+    finalise_next(leave_parent(task))
+}
+
+/// The same for some that have one parent, linked from the newest on.
+pub(super) fn leave_together(newest: *const Task) -> bool {
+    // SAFETY: its own count keeps each of them until it is released, below.
+    let Some(first) = (unsafe { newest.as_ref() }) else {
+        return false;
+    };
+    // SAFETY: as above.
+    let next = detach(first, chain(newest).map(|child| unsafe { child.as_ref() }));
+    chain(newest).for_each(release);
+    finalise_next(next)
+}
+
+/// Completes the parent of those who have left, if it was closed by that.
+#[inline]
+fn finalise_next(parent: Option<*const Task>) -> bool {
+    if let Some(parent) = parent {
+        // SAFETY: closed by its last child's departure, and alive until it is finalised.
         finalise(unsafe { &*parent });
     }
+    parent.is_some()
 }
 
 /// How a job ends.
@@ -310,14 +360,14 @@ pub(crate) fn run_handler(handler: Handler, cause: Option<&Error>) {
 /// Takes the job out of the tree and gives back its own count. The parent, if it is ours to finalise.
 #[inline(always)]
 fn leave_parent(task: &Task) -> Option<*const Task> {
-    let next = detach(task);
+    let next = detach(task, iter::once(task));
     release(NonNull::from(task));
     next
 }
 
-/// Takes the job out of the tree. The parent, if it is ours to finalise.
+/// Takes children out of the tree, of which this is one. Their parent, if it is ours to finalise.
 #[inline(always)]
-fn detach(task: &Task) -> Option<*const Task> {
+fn detach<'a>(task: &Task, children: impl Iterator<Item = &'a Task>) -> Option<*const Task> {
     // SAFETY: the parent of a job that has not left it is alive.
     let parent = unsafe { task.job.parent().as_ref() };
     let mut next = None;
@@ -325,7 +375,7 @@ fn detach(task: &Task) -> Option<*const Task> {
         let mut frame: *const Task = std::ptr::null();
         // SAFETY: linked until now.
         let detached = unsafe {
-            children::detach(parent, &task.job, |parent| {
+            children::detach(parent, children.map(|child| &child.job), |parent| {
                 frame = claim_frame(Task::of(parent));
                 !frame.is_null()
             })

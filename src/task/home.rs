@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::task::blocks::{self, Blocks};
 use crate::task::inbox::Inbox;
+use crate::task::leaving::Leaving;
 use crate::task::queue::Queue;
 use crate::task::sleep::{SleepWord, Wake};
 use crate::task::{Task, current, report};
@@ -52,6 +53,7 @@ pub(crate) struct Local {
     /// The task that runs now: a coroutine, or the thread's own. Between two that the loop resumes it may still be the first.
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
+    pub(crate) leaving: Leaving,
     /// For so many turns the memory of the next ready tasks is asked for in advance.
     cold: Cell<u32>,
     /// Of what is ready so many have slept for a while.
@@ -117,6 +119,7 @@ impl Home {
                 local: Local {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
+                    leaving: Leaving::new(),
                     cold: Cell::new(0),
                     slept: Cell::new(0),
                     loop_task: Cell::new(ptr::null()),

@@ -27,6 +27,7 @@ pub(crate) mod home;
 pub(crate) mod inbox;
 pub(crate) mod installed;
 pub(crate) mod label;
+pub(crate) mod leaving;
 pub(crate) mod loose;
 pub(crate) mod queue;
 pub(crate) mod report;

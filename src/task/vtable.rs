@@ -7,8 +7,9 @@ use crate::task::Task;
 /// What the runtime must be able to do with a task whose types it does not know.
 #[derive(Debug)]
 pub(crate) struct TaskVTable {
-    /// Runs the body on the current stack, and completes the task.
-    pub(crate) run: unsafe fn(&Task),
+    /// Runs the body on the current stack, and completes the task, unless children of its own are alive. True if it has
+    /// completed, and has still to leave its parent ([`part`](crate::task::leaving::part)).
+    pub(crate) run: unsafe fn(&Task) -> bool,
     /// Drops the closure of a task that never ran.
     pub(crate) drop_body: unsafe fn(&Task),
     /// Drops the result.

@@ -372,15 +372,38 @@ fn outcome(state: State) -> u32 {
     if state.has(CANCELLING) { 0 } else { SUCCEEDED }
 }
 
+/// The body of a coroutine has ended that completes by that, and stays in the tree until it [leaves](leave_together).
+pub fn end_and_stay(job: Kept<Block>) {
+    let mut ready = Vec::new();
+    match children::end_body(&job.job, outcome, |links| claim(links, &mut ready)) {
+        Ended::Completed => {}
+        Ended::Finalise => joiner::complete(&job.job, outcome, |links| claim(links, &mut ready)),
+        Ended::Children => panic!("it has no children"),
+    }
+    job.count_completion();
+    hand_back(&ready);
+}
+
+/// Children of one parent leave it, who have stayed with it until now.
+pub fn leave_together(children: &[Kept<Block>]) {
+    if let Some(parent) = leave(children) {
+        finalise(parent);
+    }
+}
+
 fn leave_parent(job: Kept<Block>) -> Option<Kept<Block>> {
-    let parent = job.job.parent();
+    leave(&[job])
+}
+
+fn leave(jobs: &[Kept<Block>]) -> Option<Kept<Block>> {
+    let parent = jobs[0].job.parent();
     let mut next = None;
     if !parent.is_null() {
         let parent = Block::of(parent);
         let mut frame = None;
         // SAFETY: linked until now.
         let detached = unsafe {
-            children::detach(&parent.job, &job.job, |_| {
+            children::detach(&parent.job, jobs.iter().map(|job| &job.job), |_| {
                 frame = claim_frame(parent);
                 frame.is_some()
             })
@@ -391,7 +414,9 @@ fn leave_parent(job: Kept<Block>) -> Option<Kept<Block>> {
             Detached::Wake => hand_back(frame.as_slice()),
         }
     }
-    release(job);
+    for &job in jobs {
+        release(job);
+    }
     next
 }
 

@@ -3,8 +3,8 @@
 use loom::thread;
 
 use crate::block::{
-    Block, cancel, demand_not_sent, end_body, finalise, launch, release, try_launch,
-    wait_for_children,
+    Block, cancel, demand_not_sent, end_and_stay, end_body, finalise, launch, leave_together,
+    release, try_launch, wait_for_children,
 };
 use crate::check;
 use crate::job::state::{BODY_DONE, CANCELLING, CLOSED, COMPLETED};
@@ -24,6 +24,56 @@ fn end_of_two_children_and_a_body_one_completes_the_parent() {
         for other in others {
             other.join().unwrap();
         }
+    });
+}
+
+/// Two that have ended on one thread leave under one lock, while a third ends elsewhere.
+#[test]
+fn end_of_two_that_leave_together_and_of_another() {
+    check(|| {
+        let parent = Block::coroutine(1);
+        let children = [(); 3].map(|()| Block::coroutine(1));
+        for child in children {
+            launch(parent, child);
+        }
+        let [first, second, third] = children;
+        let others = [
+            thread::spawn(move || {
+                end_and_stay(first);
+                end_and_stay(second);
+                leave_together(&[second, first]);
+            }),
+            thread::spawn(move || end_body(third)),
+        ];
+        end_body(parent);
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+/// The frame that waits is woken by the last of those who leave together, and not before.
+#[test]
+fn end_of_the_last_who_leave_together_wakes_the_waiting_frame() {
+    check(|| {
+        let task = Block::coroutine(1);
+        let scope = Block::scope(task, 1);
+        let children = [Block::coroutine(1), Block::coroutine(1)];
+        for child in children {
+            launch(scope, child);
+        }
+        let other = thread::spawn(move || {
+            for child in children {
+                end_and_stay(child);
+            }
+            leave_together(&children);
+        });
+        assert!(wait_for_children(scope, task) <= 1);
+        task.set_current(task);
+        finalise(scope);
+        demand_not_sent(task);
+        release(task);
+        other.join().unwrap();
     });
 }
 

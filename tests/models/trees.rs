@@ -3,8 +3,8 @@
 use loom::thread;
 
 use crate::block::{
-    Block, cancel, cancel_children, close_loose, demand_not_sent, end_body, is_cancelled_loose,
-    launch, release, suspend, tie,
+    Block, cancel, cancel_children, close_loose, demand_not_sent, end_and_stay, end_body,
+    is_cancelled_loose, launch, leave_together, release, suspend, tie,
 };
 use crate::check;
 use crate::task::word::Woken;
@@ -93,6 +93,32 @@ fn tree_children_end_while_they_are_cancelled() {
         end_body(children[1]);
         other.join().unwrap();
         canceller.join().unwrap();
+        end_body(parent);
+    });
+}
+
+/// A walk passes by who has completed and is still in the list, and finds its place again when they all leave at once.
+#[test]
+fn tree_children_leave_together_while_they_are_cancelled() {
+    check(|| {
+        let parent = Block::coroutine(2);
+        let children = [Block::coroutine(1), Block::coroutine(1)];
+        let last = Block::coroutine(2);
+        for child in children.into_iter().chain([last]) {
+            launch(parent, child);
+        }
+        let canceller = thread::spawn(move || {
+            cancel(parent);
+            release(parent);
+        });
+        for child in children {
+            end_and_stay(child);
+        }
+        leave_together(&children);
+        canceller.join().unwrap();
+        assert!(last.is_cancelling());
+        end_body(last);
+        release(last);
         end_body(parent);
     });
 }
