@@ -1,7 +1,7 @@
 //! Children of one parent that end one after another on one worker, and leave it together.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use switchback::prelude::*;
 
@@ -9,7 +9,7 @@ use switchback::prelude::*;
 const LONG: u64 = 30_000;
 
 /// In the pool, where children leave together; what hangs there fails.
-fn in_pool<T: Send>(block: impl FnOnce(&Scope<'_, '_>) -> Result<T> + Send) -> T {
+fn in_pool<T: Send>(block: impl for<'c> FnOnce(&'c Scope<'c, '_>) -> Result<T> + Send) -> T {
     run_blocking(|_| with_context(Dispatchers::default(), |_| with_timeout(ms(LONG), block)))
         .unwrap()
 }
@@ -174,4 +174,125 @@ fn a_failure_among_siblings_is_the_parents() {
         }
         Ok(())
     });
+}
+
+/// An error that does something when it is dropped.
+struct Parting<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync> std::fmt::Debug for Parting<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an error that parts")
+    }
+}
+
+impl<F: Fn() + Send + Sync> std::fmt::Display for Parting<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an error that parts")
+    }
+}
+
+impl<F: Fn() + Send + Sync> std::error::Error for Parting<F> {}
+
+impl<F: Fn() + Send + Sync> Drop for Parting<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// The error of a coroutine that nobody holds goes with it, at once: a sibling may wait for that.
+#[test]
+fn what_a_sibling_leaves_behind_is_dropped_while_the_next_one_waits_for_it() {
+    in_pool(|_| {
+        for round in 0..100 {
+            let met = with_context(CoroutineExceptionHandler::new(|_, _| {}), |_| {
+                supervisor_scope(|s| {
+                    let gate = Arc::new(CompletableDeferred::new());
+                    for _ in 0..6 {
+                        s.launch(|_| ());
+                    }
+                    let dropped = gate.clone();
+                    s.launch(move |_| -> Result<()> {
+                        Err(Error::new(Parting(move || {
+                            dropped.complete(());
+                        })))
+                    });
+                    let waits =
+                        s.async_(move |_| with_timeout_or_none(ms(2_000), |_| gate.await_()));
+                    waits.await_()
+                })
+            })?;
+            assert!(met.is_some(), "in round {round}");
+        }
+        Ok(())
+    });
+}
+
+/// Whoever was cancelled before it started does not run, whichever destructor has cancelled it.
+#[test]
+fn a_sibling_that_is_cancelled_by_what_another_leaves_behind_does_not_start() {
+    let ran = Arc::new(AtomicU64::new(0));
+    in_pool(|_| {
+        for _ in 0..100 {
+            let ran = &ran;
+            with_context(CoroutineExceptionHandler::new(|_, _| {}), |_| {
+                supervisor_scope(|s| {
+                    let jobs: Arc<Mutex<Vec<Job>>> = Arc::default();
+                    let cancelled = Arc::new(AtomicBool::new(false));
+                    // Nobody looks at the list before it is complete.
+                    let mut list = jobs.lock().unwrap();
+                    for number in 0..40 {
+                        let cancelled = cancelled.clone();
+                        if number == 12 {
+                            let jobs = jobs.clone();
+                            s.launch(move |_| -> Result<()> {
+                                Err(Error::new(Parting(move || {
+                                    jobs.lock().unwrap().iter().for_each(Job::cancel);
+                                    cancelled.store(true, Ordering::SeqCst);
+                                })))
+                            });
+                        } else {
+                            list.push(s.launch(move |_| {
+                                if cancelled.load(Ordering::SeqCst) {
+                                    ran.fetch_add(1, Ordering::Relaxed);
+                                }
+                            }));
+                        }
+                    }
+                    drop(list);
+                    Ok(())
+                })
+            })?;
+        }
+        Ok(())
+    });
+    assert_eq!(ran.load(Ordering::Relaxed), 0);
+}
+
+/// A handler of the parent that takes its time holds up nobody who could start on another worker.
+#[test]
+fn what_has_not_started_is_not_kept_back_while_the_parents_handlers_run() {
+    for round in 0..50 {
+        let (started, has_started) = mpsc::channel();
+        let has_started = Mutex::new(has_started);
+        let seen = Arc::new(AtomicBool::new(false));
+        in_pool(|s| {
+            let parent = Job::by_hand_under(&s.job());
+            let scope = CoroutineScope::new(parent.clone() + Dispatchers::default());
+            for _ in 0..6 {
+                scope.launch(|_| ());
+            }
+            let seen = seen.clone();
+            parent.invoke_on_completion(move |_| {
+                let waited = has_started.lock().unwrap().recv_timeout(ms(5_000));
+                seen.store(waited.is_ok(), Ordering::SeqCst);
+            });
+            s.launch(move |_| {
+                // Nobody listens if it came too late.
+                let _ = started.send(());
+            });
+            parent.complete();
+            parent.join()
+        });
+        assert!(seen.load(Ordering::SeqCst), "in round {round}");
+    }
 }

@@ -55,6 +55,14 @@ impl Member {
         self.queue.push(fresh, self.goes_deep());
     }
 
+    /// Queues a coroutine once more that this worker has taken.
+    pub(super) fn put_back(&self, fresh: Fresh) {
+        self.push(fresh);
+        // ORDERING: as in `Pool::dispatch`.
+        fence(Ordering::SeqCst);
+        policy::launched(self.pool);
+    }
+
     /// Whether what this worker launches now starts first, and next.
     #[inline(always)]
     fn goes_deep(&self) -> bool {

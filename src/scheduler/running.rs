@@ -19,7 +19,7 @@ use crate::stack::{Stack, StackCache, StackSize};
 use crate::task::home::Home;
 use crate::task::leaving;
 use crate::task::vtable::{Stackless, Turned};
-use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, report, start};
+use crate::task::{ATOMIC, LOCAL, TURNED, Task, cancel, finish, report, start};
 
 impl Worker {
     /// Resumes or starts one task.
@@ -254,11 +254,20 @@ impl Worker {
         parent: *const JobNode,
         stays: *const Task,
     ) -> bool {
+        let was_empty = home.local.ready.is_empty();
         let next = self.next_on(home, header);
         let is_followed = is_followed(home, parent, next.is_some());
-        let has_run = leaving::part(home, stays, is_followed);
-        home.local.leaving.expect(is_followed);
-        !has_run && next.is_some_and(|next| self.go_on(home, header, next))
+        let closed = leaving::part(home, stays, is_followed);
+        home.local.leaving.expect(is_followed && self.has_seat());
+        if closed.is_some() {
+            // The handlers of the parent may do anything, and wait for what was taken just now.
+            if was_empty {
+                self.put_back();
+            }
+            finish::finalise_next(closed);
+            return false;
+        }
+        next.is_some_and(|next| self.go_on(home, header, next))
     }
 }
 

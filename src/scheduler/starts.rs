@@ -1,7 +1,8 @@
 //! What a worker starts next: which of those that have not started it takes, when, and whether they start here.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
+use crate::context::Unstarted;
 use crate::driver::Driver;
 use crate::scheduler::Fresh;
 use crate::scheduler::member::Member;
@@ -18,6 +19,18 @@ impl Worker {
         let fresh = self.member().and_then(Member::next);
         if let Some(fresh) = fresh {
             self.place(fresh);
+        }
+    }
+
+    /// Pool workers: has what was [taken](Worker::take_fresh) into the empty queue of those that are ready be in reach of others again.
+    #[cold]
+    pub(super) fn put_back(&self) {
+        let task = NonNull::new(self.home.local.ready.pop().cast_mut());
+        if let (Some(task), Some(member)) = (task, self.member()) {
+            // SAFETY: a queued task is alive.
+            let has_started = unsafe { task.as_ref() }.stack.get().is_some();
+            debug_assert!(!has_started, "nothing else is ready");
+            member.put_back(Fresh::new(Unstarted::new(task.cast())));
         }
     }
 

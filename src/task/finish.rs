@@ -39,12 +39,13 @@ pub(crate) fn end_body(task: &Task) {
     end_coroutine(task, false);
 }
 
-/// The same; one that has completed stays in the tree, if it `may_stay`: true if it does, and the caller has to see that it
-/// [leaves](leave) later.
+/// The same; one that has succeeded stays in the tree, if it `may_stay` and has nothing of the user's left: true if it does, and
+/// the caller has to see that it leaves later (`leaving.rs`).
 #[inline(never)]
 pub(crate) fn end_coroutine(task: &Task, may_stay: bool) -> bool {
     if task.state().has(CANCELLING) {
-        end_cancelled_body(task, may_stay)
+        end_cancelled_body(task);
+        false
     } else {
         end_plain_body(task, may_stay)
     }
@@ -53,13 +54,15 @@ pub(crate) fn end_coroutine(task: &Task, may_stay: bool) -> bool {
 /// Apart from the other one: many are cancelled together, each on a stack of its own whose memory is nowhere near, and with the
 /// frame of that one this one would reach further down.
 #[inline(never)]
-fn end_cancelled_body(task: &Task, may_stay: bool) -> bool {
+fn end_cancelled_body(task: &Task) {
     let ended = children::end_body(
         &task.job,
         |_| unreachable!("what is cancelled stays so"),
         |_| unreachable!("what is cancelled stays so"),
     );
-    ended == Ended::Finalise && finalise_or_stay(task, may_stay)
+    if ended == Ended::Finalise {
+        finalise(task);
+    }
 }
 
 #[inline(always)]
@@ -73,13 +76,18 @@ fn end_plain_body(task: &Task, may_stay: bool) -> bool {
     );
     match ended {
         Ended::Completed => {
+            // The frame that waits for a scope must not find it among its children any more; and what a handler has left in the
+            // block is the user's, who may wait for it to be dropped.
+            let stays = may_stay && end.rest.handlers.is_none() && !task.state().has(SCOPE);
             end.carry_out(task);
-            if may_stay && stays(task, &ready) {
+            if stays {
+                tell_host(task);
+                waiter::hand_back(&ready);
                 return true;
             }
             finalise_next(depart(task, &ready));
         }
-        Ended::Finalise => return finalise_or_stay(task, may_stay),
+        Ended::Finalise => finalise(task),
         Ended::Children if cfg!(mutation = "finish_leave_before_children") => {
             let _ = detach(task, iter::once(task));
         }
@@ -91,39 +99,18 @@ fn end_plain_body(task: &Task, may_stay: bool) -> bool {
 /// Completes a job that the caller has closed, and then each ancestor whose last child that was. Gives back the count
 /// that a coroutine holds on itself.
 pub(crate) fn finalise(task: &Task) {
-    finalise_or_stay(task, false);
-}
-
-/// The same; true if the job itself stays in the tree, which it may be allowed to.
-fn finalise_or_stay(task: &Task, may_stay: bool) -> bool {
-    let mut may_stay = may_stay;
     let mut at: *const Task = task;
     loop {
-        // SAFETY: closed by us, and its own count is released by us, below, unless it stays.
+        // SAFETY: closed by us, and its own count is released by us, below.
         let task = unsafe { &*at };
         cancel::pass_on_late_failure(task);
         report_if_root(task);
-        let ready = conclude(task);
-        if may_stay && stays(task, &ready) {
-            return true;
-        }
-        may_stay = false;
+        let ready = conclude(task, End::new());
         match depart(task, &ready) {
             Some(parent) => at = parent,
-            None => return false,
+            None => return,
         }
     }
-}
-
-/// A job that has completed hands back those who waited for it, but does not leave its parent yet. False if it has to.
-#[inline(always)]
-fn stays(task: &Task, ready: &Queue) -> bool {
-    let may_stay = !task.state().has(SCOPE);
-    if may_stay {
-        tell_host(task);
-        waiter::hand_back(ready);
-    }
-    may_stay
 }
 
 /// A job that has completed hands back those who waited for it, and leaves its parent: which is ours to finalise, if it is
@@ -156,7 +143,7 @@ fn tell_host(task: &Task) {
 
 /// Publishes the outcome and calls the handlers. Those who wait for it are claimed, and have yet to be handed back.
 #[must_use]
-fn conclude(task: &Task) -> Queue {
+fn conclude(task: &Task, mut end: End) -> Queue {
     let ready = Queue::new();
     if task.state().has(SCOPE) && task.state().has(DEFERRED) {
         // The frame that waits for the block of a `with_context` may see COMPLETED and go at once. What the block has
@@ -166,7 +153,6 @@ fn conclude(task: &Task) -> Queue {
             drop_stored(task);
         }
     }
-    let mut end = End::new();
     joiner::complete(
         &task.job,
         |state| end.decide(task, state),
@@ -201,36 +187,41 @@ pub(crate) fn complete_early(task: &Task) {
         task.job
             .set_relaxed_order(&guard, STARTED | BODY_DONE | CLOSED);
     }
-    let ready = conclude(task);
+    let ready = conclude(task, End::early());
     waiter::hand_back(&ready);
 }
 
-/// Takes a job out of the tree that has completed, and gives back its own count. True if its parent has completed by that.
-#[inline]
-pub(crate) fn leave(task: &Task) -> bool {
-    finalise_next(leave_parent(task))
+/// Takes a job out of the tree that has completed early, and gives back its own count.
+pub(crate) fn leave(task: &Task) {
+    let context = {
+        let _guard = task.job.lock();
+        task.take_context()
+    };
+    if context.is_some() {
+        // The last owner of a user's elements.
+        let _ = current::closed(|| drop(context));
+    }
+    finalise_next(leave_parent(task));
 }
 
-/// The same for some that have one parent, linked from the newest on.
-pub(super) fn leave_together(newest: *const Task) -> bool {
+/// Takes some out of the tree that have completed and have one parent, linked from the newest on, and gives back their own
+/// counts. The parent, if it is the caller's to finalise.
+pub(super) fn leave_together(newest: *const Task) -> Option<*const Task> {
     // SAFETY: its own count keeps each of them until it is released, below.
-    let Some(first) = (unsafe { newest.as_ref() }) else {
-        return false;
-    };
+    let first = unsafe { newest.as_ref() }?;
     // SAFETY: as above.
     let next = detach(first, chain(newest).map(|child| unsafe { child.as_ref() }));
     chain(newest).for_each(release);
-    finalise_next(next)
+    next
 }
 
-/// Completes the parent of those who have left, if it was closed by that.
+/// Completes the parent of one that has left, if it was closed by that.
 #[inline]
-fn finalise_next(parent: Option<*const Task>) -> bool {
+pub(crate) fn finalise_next(parent: Option<*const Task>) {
     if let Some(parent) = parent {
         // SAFETY: closed by its last child's departure, and alive until it is finalised.
         finalise(unsafe { &*parent });
     }
-    parent.is_some()
 }
 
 /// How a job ends.
@@ -238,6 +229,8 @@ struct End {
     succeeded: bool,
     /// Nobody will ask for the value.
     is_unwanted: bool,
+    /// Its dispatcher still has to be found.
+    keeps_context: bool,
     /// What most have not, and what therefore is not dropped where it was not looked at.
     rest: ManuallyDrop<Rest>,
 }
@@ -254,7 +247,16 @@ impl End {
         Self {
             succeeded: false,
             is_unwanted: false,
+            keeps_context: false,
             rest: ManuallyDrop::new(Rest::default()),
+        }
+    }
+
+    /// For a coroutine that will not run, but has yet to be sent to its dispatcher.
+    fn early() -> Self {
+        Self {
+            keeps_context: true,
+            ..Self::new()
         }
     }
 
@@ -273,7 +275,9 @@ impl End {
             self.rest.handlers =
                 Some(task.extras_locked(|extras| std::mem::take(&mut extras.handlers)));
         }
-        self.rest.context = task.take_context();
+        if !self.keeps_context {
+            self.rest.context = task.take_context();
+        }
         if self.succeeded { SUCCEEDED } else { 0 }
     }
 
@@ -359,7 +363,7 @@ pub(crate) fn run_handler(handler: Handler, cause: Option<&Error>) {
 
 /// Takes the job out of the tree and gives back its own count. The parent, if it is ours to finalise.
 #[inline(always)]
-fn leave_parent(task: &Task) -> Option<*const Task> {
+pub(super) fn leave_parent(task: &Task) -> Option<*const Task> {
     let next = detach(task, iter::once(task));
     release(NonNull::from(task));
     next

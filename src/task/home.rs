@@ -148,6 +148,7 @@ impl Home {
             self.local.blocks.clear();
         }
         self.local.current.set(ptr::null());
+        self.local.leaving.expect(false);
         self.local.loop_task.set(ptr::null());
         self.local.thread_task.set(ptr::null());
         self.local.pump.set(None);

@@ -8,19 +8,21 @@
 //!
 //! # Roles and states
 //!
-//! T is the thread on which a coroutine has ended, at the base of its stack: between two of them, where no user's code runs.
+//! T is the thread on which a coroutine has ended, at the *base* of its stack: between two of them, where no user's code runs.
 //!
 //! ```text
 //! completed -T> staying    what T runs next is a *sibling* that has a stack of T's, or gets this one: it ends at a base of T's
-//! staying   -T> left       at the base where the next coroutine of T ends, unless another sibling is next then: all, under one
-//!                          lock
+//! staying   -T> left       at the next base of T's, unless another sibling is next then: all, under one lock
 //! ```
 //!
 //! - Those who stay have one parent. It lives, and is not closed, since they are in its list; and the sibling for which they
-//!   stay lives on T until it passes a base (R1).
-//! - One that stays has completed: its closure, and a value that nobody will have, are gone (R2); who waited for it was
-//!   handed back. A walk over the children of the parent passes it by, as one that is about to leave.
-//! - What a block costs is bounded: so few stay ([`MOST`]) on each thread.
+//!   stay lives on T until it passes a base (R1). So if it is at a base of another one's that they leave, they close nothing.
+//! - One that stays has succeeded, and has nothing left that is the user's: no closure, no handler, no error, and no value but one
+//!   that a handle answers for. So nobody can wait for its block to be freed, and nothing runs when it is. Who waited for its
+//!   end was handed back.
+//! - A walk over the children of the parent passes it by, as one that is about to leave.
+//! - Handlers and destructors, which run in frames that do not suspend, pass no base.
+//! - What blocks cost is bounded: so few stay ([`MOST`]) on each thread.
 
 use std::cell::Cell;
 use std::iter;
@@ -77,6 +79,7 @@ impl Leaving {
     /// Has a child of this parent stay.
     #[inline(always)]
     fn stay(&self, parent: *const JobNode, task: &Task) {
+        debug_assert!(self.is_empty() || self.parent.get() == parent);
         self.parent.set(parent);
         self.count.set(self.count.get() + 1);
         // It has ended, so it is in no queue; and its own count keeps it until it has left.
@@ -85,9 +88,9 @@ impl Leaving {
         self.newest.set(task);
     }
 
-    /// All of them leave. True if their parent has completed by that.
+    /// All of them leave. Their parent, if it is the caller's to finalise.
     #[inline(never)]
-    fn leave(&self) -> bool {
+    fn leave(&self) -> Option<*const Task> {
         self.parent.set(ptr::null());
         self.count.set(0);
         finish::leave_together(self.newest.replace(ptr::null()))
@@ -105,28 +108,31 @@ pub(super) fn chain(newest: *const Task) -> impl Iterator<Item = NonNull<Task>> 
     })
 }
 
-/// A coroutine has ended on this thread, where it was [expected](Leaving::is_expected) that it may stay, and the caller is at the
-/// base of its stack. If it does (else it is null), it leaves its parent now or with those that end after it. `is_followed` says
-/// that a sibling is surely resumed, or started on this stack, as the next of this thread. True if the parent has completed by
-/// that, and so anything may have run.
+/// A coroutine has ended on this thread, and the caller is at the base of its stack. If it stays (else it is null), it leaves its
+/// parent now or with those that end after it. `is_followed` says that a sibling is surely resumed, or started on this stack, as
+/// the next of this thread. The parent, if it is the caller's to finalise. No user's code runs in here.
 #[inline(always)]
-pub(crate) fn part(home: &'static Home, stays: *const Task, is_followed: bool) -> bool {
+pub(crate) fn part(
+    home: &'static Home,
+    stays: *const Task,
+    is_followed: bool,
+) -> Option<*const Task> {
     let leaving = &home.local.leaving;
     // SAFETY: its own count keeps it until it has left.
     let Some(task) = (unsafe { stays.as_ref() }) else {
-        return !leaving.is_empty() && leaving.leave();
+        return leaving.leave();
     };
     let parent = task.job.parent();
     if leaving.is_empty() && !is_followed {
-        return finish::leave(task);
+        return finish::leave_parent(task);
     }
-    let mut has_run = false;
     if !leaving.is_empty() && leaving.parent.get() != parent {
-        has_run = leaving.leave();
+        let closed = leaving.leave();
+        debug_assert!(closed.is_none(), "the sibling for which they stay lives");
     }
     leaving.stay(parent, task);
-    if has_run || !is_followed || leaving.count.get() > MOST {
-        has_run |= leaving.leave();
+    if is_followed && leaving.count.get() <= MOST {
+        return None;
     }
-    has_run
+    leaving.leave()
 }

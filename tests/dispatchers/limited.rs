@@ -174,6 +174,26 @@ fn coroutines_that_are_cancelled_before_they_start_give_their_slot_back() {
     .unwrap();
 }
 
+/// One that nobody has started is sent to its view when it is cancelled, since its closure is dropped there.
+#[test]
+fn a_lazy_coroutine_that_is_cancelled_gives_its_slot_back() {
+    for pool in [Dispatchers::default(), Dispatchers::io()] {
+        let view = pool.limited_parallelism(1);
+        run_blocking(|_| {
+            let scope = CoroutineScope::new(SupervisorJob::new() + view);
+            for _ in 0..3 {
+                let lazy = scope.builder().start(CoroutineStart::Lazy);
+                lazy.launch(|_| ()).cancel_and_join()?;
+            }
+            let after = scope.launch(|_| ());
+            let joined = with_timeout_or_none(ms(10_000), |_| after.join())?;
+            assert!(joined.is_some(), "the view is full");
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
 #[test]
 #[should_panic(expected = "a view on which nothing may run")]
 fn a_view_of_none_is_refused() {
