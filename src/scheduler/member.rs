@@ -6,7 +6,7 @@ use std::sync::atomic::{Ordering, fence};
 use crate::scheduler::Fresh;
 use crate::scheduler::gate::Gate;
 use crate::scheduler::own::{OwnQueue, retry};
-use crate::scheduler::policy::{self, Note, Queues};
+use crate::scheduler::policy::{self, Lookout, Note, Queues};
 use crate::scheduler::pool::{Pool, Seat, load};
 use crate::task::home::Home;
 
@@ -22,8 +22,7 @@ pub(crate) struct Member {
     in_vain: Cell<u32>,
     /// What it has noticed about each worker.
     notes: Box<[Cell<Note>]>,
-    /// How often it has looked for a worker that hosts less.
-    rounds: Cell<usize>,
+    lookout: Lookout,
     /// Whether the last to start in a while that is for that was one that others have given.
     was_given: Cell<bool>,
 }
@@ -43,8 +42,7 @@ impl Member {
             queue,
             in_vain: Cell::new(0),
             notes: pool.seats.iter().map(|_| Cell::default()).collect(),
-            // So that not all ask the same ones at the same time.
-            rounds: Cell::new(index),
+            lookout: Lookout::new(index),
             was_given: Cell::new(false),
         }
     }
@@ -119,17 +117,18 @@ impl Member {
         !self.pool.injected.is_empty() || self.has_given()
     }
 
-    /// Whether this worker hosts so much that it looks for one that hosts less.
+    /// Whether this worker looks for one that hosts less before it starts a coroutine.
     #[inline(always)]
     pub(super) fn may_give(&self) -> bool {
-        policy::may_give(load(self.home))
+        self.lookout.looks(load(self.home))
     }
 
     /// Gives a coroutine that is about to start here to a worker that hosts so much less that it had better start there.
     /// `None` if there was one.
     pub(super) fn give(&self, fresh: Fresh) -> Option<Fresh> {
-        let round = || self.rounds.replace(self.rounds.get().wrapping_add(1));
-        let lighter = policy::lighter(self.pool, load(self.home), round)
+        let lighter = self
+            .lookout
+            .lighter(self.pool, load(self.home))
             .and_then(|seat| Some((seat, self.pool.home(seat)?)));
         let Some((seat, other)) = lighter else {
             return Some(fresh);

@@ -29,7 +29,7 @@
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
 //! launch finds nobody who searches: so short work is paid for with a wake-up again and again. And who hosts many looks for a
 //! lighter worker at each start; where it looks at all of them, each start fetches as many lines that other processors have
-//! just written. It looks at a few, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
+//! just written. It looks at a few, and before one start in eight where there was none, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
 //! Balancing*, 2001).
 //!
 //! [`pool`]: super::pool
@@ -41,6 +41,9 @@ use std::cell::Cell;
 const SLACK: u32 = 8;
 /// Among so many it looks for that other one.
 const PROBES: usize = 8;
+/// It does so before each start until there is none, and then not for as many starts as it has left until there could be one, but
+/// not for more than this.
+const RESTS: u32 = 7;
 
 /// With more coroutines than this a worker starts first what was launched last.
 const MANY: u32 = 32;
@@ -241,34 +244,55 @@ pub(crate) fn lightest(floor: &impl Floor) -> Option<usize> {
     loads.min().map(|(_, seat)| seat)
 }
 
-/// Whether one with the load `mine` looks for a worker that hosts less.
-#[inline(always)]
-pub(crate) fn may_give(mine: u32) -> bool {
-    mine > SLACK
+/// How one worker looks for others that host less.
+#[derive(Debug)]
+pub(crate) struct Lookout {
+    /// So many starts until it looks again.
+    rests: Cell<u32>,
+    /// Whom it asks next, in a large pool.
+    next: Cell<usize>,
 }
 
-/// A worker that hosts so much less than one with the load `mine` that what is about to start there had better start
-/// with it. In a large pool a few are asked, others in each round.
-pub(crate) fn lighter(
-    floor: &impl Floor,
-    mine: u32,
-    round: impl FnOnce() -> usize,
-) -> Option<usize> {
-    if !may_give(mine) {
-        return None;
+impl Lookout {
+    pub(crate) fn new(seat: usize) -> Self {
+        Self {
+            rests: Cell::new(0),
+            // So that not all ask the same ones at the same time.
+            next: Cell::new(seat.wrapping_mul(PROBES)),
+        }
     }
-    let count = floor.seats();
-    // No division where it would not matter: this is done for each start.
-    let first = if count > PROBES {
-        round().wrapping_mul(PROBES) % count
-    } else {
-        0
-    };
-    let seats = first..first + PROBES.min(count);
-    let asked = seats.map(|seat| if seat < count { seat } else { seat - count });
-    let loads = asked.filter_map(|seat| Some((floor.load(seat)?, seat)));
-    let (theirs, lightest) = loads.min_by_key(|&(load, _)| load)?;
-    (mine > theirs + theirs / 8 + SLACK).then_some(lightest)
+
+    /// Whether one with the load `mine` looks before this start.
+    #[inline(always)]
+    pub(crate) fn looks(&self, mine: u32) -> bool {
+        if mine <= SLACK {
+            return false;
+        }
+        let rests = self.rests.get();
+        self.rests.set(rests.saturating_sub(1));
+        rests == 0
+    }
+
+    /// A worker that hosts so much less than one with the load `mine`, which [looks](Lookout::looks), that what is about to start
+    /// there had better start with it. In a large pool a few are asked, others each time.
+    pub(crate) fn lighter(&self, floor: &impl Floor, mine: u32) -> Option<usize> {
+        let count = floor.seats();
+        // No division where it would not matter.
+        let first = if count > PROBES {
+            let next = self.next.get();
+            self.next.set(next.wrapping_add(PROBES));
+            next % count
+        } else {
+            0
+        };
+        let seats = first..first + PROBES.min(count);
+        let asked = seats.map(|seat| if seat < count { seat } else { seat - count });
+        let loads = asked.filter_map(|seat| Some((floor.load(seat)?, seat)));
+        let (theirs, lightest) = loads.min_by_key(|&(load, _)| load)?;
+        let enough = theirs + theirs / 8 + SLACK;
+        self.rests.set(enough.saturating_sub(mine).min(RESTS));
+        (mine > enough).then_some(lightest)
+    }
 }
 
 /// Searches for work, or sleeps until there is some.

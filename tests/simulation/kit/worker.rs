@@ -7,7 +7,9 @@ use std::ops::Range;
 use switchback::SequenceScope;
 
 use crate::kit::costs;
-use crate::kit::policy::{self, FRESH_EVERY, Idler, LONGEST_CHAIN, LOOK_EVERY, Note, Queues};
+use crate::kit::policy::{
+    self, FRESH_EVERY, Idler, LONGEST_CHAIN, LOOK_EVERY, Lookout, Note, Queues,
+};
 use crate::kit::rivals;
 use crate::kit::tally::Tally;
 use crate::kit::world::{Pause, Rules, Seat, Task, World};
@@ -21,7 +23,7 @@ pub struct Worker<'a> {
     turn: Cell<u32>,
     given_at: Cell<u32>,
     in_vain: Cell<u32>,
-    rounds: Cell<usize>,
+    lookout: Lookout,
     notes: Vec<Cell<Note>>,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Worker<'a> {
             turn: Cell::new(0),
             given_at: Cell::new(0),
             in_vain: Cell::new(0),
-            rounds: Cell::new(seat),
+            lookout: Lookout::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
         }
     }
@@ -222,9 +224,9 @@ impl<'a> Worker<'a> {
         let mine = here.hosted.get() + here.handed.get();
         let is_given = &self.world.given[job];
         let target = match self.world.rules {
-            Rules::Ours if !is_given.get() => policy::lighter(self.world, mine, || {
-                self.rounds.replace(self.rounds.get().wrapping_add(1))
-            }),
+            Rules::Ours if !is_given.get() && self.lookout.looks(mine) => {
+                self.lookout.lighter(self.world, mine)
+            }
             _ => None,
         };
         let Some(target) = target else {
