@@ -25,12 +25,13 @@
 //! coroutines are spread is for their lives. From one that has more of it than it could start soon (over 1000), and so is slower
 //! than others are, it takes at once. It is given once.
 //!
-//! Two things are there for large pools, and change nothing in small ones; `benches/results/simulation.md` has the figures.
+//! Two things are there for large pools, and change little in small ones; `benches/results/simulation.md` has the figures.
 //! With a single searcher among 128 workers all others that run dry meanwhile turn away from it and go to sleep, and the next
 //! launch finds nobody who searches: so short work is paid for with a wake-up again and again. And who hosts many looks for a
 //! lighter worker at each start; where it looks at all of them, each start fetches as many lines that other processors have
-//! just written. It looks at a few, and before one start in eight where there was none, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
-//! Balancing*, 2001).
+//! just written. It looks at a few, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
+//! Balancing*, 2001). The same line is what makes it look, in a pool of any size, only before those starts with which it could
+//! have come to host too much since the last look.
 //!
 //! [`pool`]: super::pool
 //! [`search`]: super::search
