@@ -30,7 +30,7 @@
 //! launch finds nobody who searches: so short work is paid for with a wake-up again and again. And who hosts many looks for a
 //! lighter worker at each start; where it looks at all of them, each start fetches as many lines that other processors have
 //! just written. It looks at a few, which is nearly as good (M. Mitzenmacher, *The Power of Two Choices in Randomized Load
-//! Balancing*, 2001). The same line is what makes it look, in a pool of any size, only before those starts with which it could
+//! Balancing*, 2001). For the same reason it looks, in a pool of any size, only before those starts with which it could
 //! have come to host too much since the last look.
 //!
 //! [`pool`]: super::pool
