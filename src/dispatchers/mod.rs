@@ -44,6 +44,9 @@ impl Dispatchers {
     /// For work that computes: as many threads as the machine has cores, at least two. Coroutines that have not started
     /// may be taken over by an idle worker.
     ///
+    /// No thread is pinned. But where the system keeps one of them waiting behind another, on the same processor, it is moved: its
+    /// set of processors (`sched_setaffinity`) is without that one until it runs.
+    ///
     /// # Suspension
     ///
     /// Never suspends.

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::sync::atomic::{Ordering, fence};
 
 use crate::scheduler::Fresh;
+use crate::scheduler::apart::Watch;
 use crate::scheduler::gate::Gate;
 use crate::scheduler::own::{OwnQueue, retry};
 use crate::scheduler::policy::{self, Lookout, Note, Queues};
 use crate::scheduler::pool::{Pool, Seat, load};
 use crate::task::home::Home;
+use crate::task::sleep::SleepWord;
 
 /// A worker's own place in the pool.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Member {
     /// What it has noticed about each worker.
     notes: Box<[Cell<Note>]>,
     lookout: Lookout,
+    watch: Watch,
     /// Whether the last to start in a while that is for that was one that others have given.
     was_given: Cell<bool>,
 }
@@ -43,6 +46,7 @@ impl Member {
             in_vain: Cell::new(0),
             notes: pool.seats.iter().map(|_| Cell::default()).collect(),
             lookout: Lookout::new(index),
+            watch: Watch::new(pool.seats.len()),
             was_given: Cell::new(false),
         }
     }
@@ -98,6 +102,36 @@ impl Member {
     pub(crate) fn arrived(&self) {
         if self.pool.gate.as_ref().is_some_and(Gate::arrived) {
             self.pool.drained();
+        }
+    }
+
+    /// Notes which processor the worker runs on.
+    pub(crate) fn note_processor(&self) {
+        self.seat.spot.note();
+    }
+
+    /// Once in a while looks whether another worker waits for the processor on which this one runs.
+    #[inline(always)]
+    pub(crate) fn stay_apart(&self, now: u64) {
+        if self.watch.is_due(now) {
+            self.glance(now);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn glance(&self, now: u64) {
+        let here = self.seat.spot.note();
+        let is_behind = |seat: usize| {
+            let sleep = self.pool.home(seat).map(|home| &home.sleep);
+            // One that was told to wake may have been somewhere else before.
+            let waits = |sleep: &SleepWord| {
+                !sleep.is_drowsy() && (!sleep.is_awake() || self.pool.seats[seat].spot.is_at(here))
+            };
+            seat != self.index && sleep.is_some_and(waits)
+        };
+        if let Some(seat) = self.watch.glance(now, self.pool.seats.len(), is_behind) {
+            self.pool.seats[seat].spot.vacate(here);
         }
     }
 

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crossbeam_deque::Injector;
 
 use crate::context::{Refused, Unstarted};
+use crate::scheduler::apart::Spot;
 use crate::scheduler::gate::Gate;
 use crate::scheduler::member::Member;
 use crate::scheduler::own::{OwnQueue, Stealers, retry};
@@ -54,6 +55,7 @@ pub(super) struct Seat {
     /// How many coroutines the worker has taken from its own queue, and of what it was given.
     pub(super) taken: AtomicU32,
     pub(super) home: OnceLock<&'static Home>,
+    pub(super) spot: Spot,
 }
 
 static DEFAULT: OnceLock<Option<Pool>> = OnceLock::new();
@@ -114,6 +116,7 @@ impl Pool {
             given: Injector::new(),
             taken: AtomicU32::new(0),
             home: OnceLock::new(),
+            spot: Spot::new(),
         };
         Self {
             injected: Injector::new(),
@@ -167,6 +170,7 @@ impl Pool {
     fn work(&'static self, index: usize, queue: OwnQueue<Fresh>) {
         let _alternate = crate::stack::overflow::AltStack::install();
         search::sleep_exactly();
+        let _spot = self.seats[index].spot.take();
         let here = thread::here();
         let home = here.home();
         let _ = self.seats[index].home.set(home);

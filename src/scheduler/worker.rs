@@ -268,7 +268,11 @@ impl Worker {
             // How long anything takes is not to change the order.
             self.pace.look_untimed();
         } else {
-            self.pace.look(clock.now());
+            let now = clock.now();
+            self.pace.look(now);
+            if let Some(member) = self.member() {
+                member.stay_apart(now);
+            }
         }
         self.home.will_turn(LOOK_EVERY);
         self.look_outside();
@@ -376,6 +380,9 @@ impl Worker {
                 self.pace.pause(start);
                 Driver::of(self.home).sleep(self.home, bed, limit);
                 let end = clock::now();
+                if let Some(member) = self.member() {
+                    member.note_processor();
+                }
                 self.pace.resume(end);
                 if self.home.sleep.wake() && bed == Bed::Word {
                     self.patience.slept(start, end);
