@@ -140,6 +140,11 @@ impl Member {
         self.pool.is_over(self.home)
     }
 
+    /// Whether there is something that this worker could start, but for what it was given.
+    pub(super) fn has_fresh(&self) -> bool {
+        !self.queue.is_empty() || !self.pool.injected.is_empty()
+    }
+
     /// Whether others have given something to this worker.
     #[inline(always)]
     pub(crate) fn has_given(&self) -> bool {

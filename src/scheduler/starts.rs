@@ -31,6 +31,7 @@ impl Worker {
             let has_started = unsafe { task.as_ref() }.stack.get().is_some();
             debug_assert!(!has_started, "nothing else is ready");
             member.put_back(Fresh::new(Unstarted::new(task.cast())));
+            self.pace.notice_fresh();
         }
     }
 

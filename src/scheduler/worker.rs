@@ -245,7 +245,11 @@ impl Worker {
         self.begin_marked_turn();
         // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
         let fresh = if self.pace.prefers_fresh() {
-            self.fresh_here()
+            let fresh = self.fresh_here();
+            if fresh.is_null() && !self.member().is_some_and(Member::has_fresh) {
+                self.pace.miss_fresh();
+            }
+            fresh
         } else {
             ptr::null()
         };
