@@ -44,8 +44,9 @@ impl Dispatchers {
     /// For work that computes: as many threads as the machine has cores, at least two. Coroutines that have not started
     /// may be taken over by an idle worker.
     ///
-    /// No thread is pinned. But where the system keeps one of them waiting behind another, on the same processor, it is moved: its
-    /// set of processors (`sched_setaffinity`) is without that one until it runs.
+    /// No thread is pinned. But one that was woken, and that the system keeps waiting for long although others could run it, is moved
+    /// to another processor (`sched_setaffinity`); before it goes on its set is what it was. Where system calls are filtered, that is
+    /// not done.
     ///
     /// # Suspension
     ///

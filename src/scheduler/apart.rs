@@ -1,72 +1,81 @@
-//! Keeps the workers of a pool on processors of their own.
+//! Keeps a worker of a pool from waiting behind the one that has woken it.
 //!
 //! A thread that is woken mostly goes to an idle processor. But on some virtual machines the kernel takes one that idles for one
 //! that is not there at the moment, and queues the woken thread behind the one that has woken it: until the load is balanced,
 //! some milliseconds later, one processor idles and the coroutines that live on that worker wait.
 //!
-//! So each worker notes now and then which processor it runs on. Who sees that another one, which is awake, has noted its own, or
-//! that another one was told to wake and has not, and sees so again a while later, moves that one elsewhere: by taking this
-//! processor from the set that the other may use, which that one restores as soon as it runs. If it runs elsewhere already, that
-//! changes nothing.
+//! So a worker that has turns to give looks now and then whether another one was told to wake and has not; and if it sees that twice
+//! in a row, it takes its own processor from the set of those that the other may use. If that one is about to run elsewhere, that
+//! changes nothing; and if it is not, it does now. As soon as it is awake it restores the set.
 //!
 //! # Roles and states
 //!
-//! M is a worker that runs, O the one that waits behind it, whose spot this is.
+//! M is a worker that runs, O the one that has yet to wake, whose spot this is.
 //!
 //! ```text
-//! at home -M> moved     under the lock: reads the set of O's thread, keeps it, and sets a smaller one
-//! moved   -O> at home   under the lock: sets what was kept
+//! at home -M> moved     under the lock: M reads the set of O's thread, keeps it, and sets a smaller one
+//! moved   -O> at home   under the lock: O sets what was kept, unless somebody else has set another one meanwhile
 //! ```
 //!
-//! A set of one processor is left alone, and so is what the system does not let us change. If somebody else changes the set of O's
-//! thread in between, O undoes that; it is a matter of microseconds.
+//! O runs nobody's code with the smaller set, which threads and processes that are started there would inherit. M says that it is
+//! about to move O, and then looks whether that still has to wake; O says that it is awake, and then looks whether it is moved, or
+//! about to be: then it waits for the lock. With a fence between on both sides one of the two sees the other.
+//!
+//! A set of one processor is left alone. And where system calls are filtered nobody is moved: some filters end a process that makes
+//! an unusual one.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
-/// How long two have been seen on one processor before one of them is moved, in nanoseconds.
+/// How much time is between two looks, in nanoseconds: far more than a thread takes to wake.
 const GLANCE_EVERY: u64 = 250_000;
 /// How long a worker waits after it has moved another one.
 const REST: u64 = 2_000_000;
 /// How many others are looked at in one glance.
 const FEW: usize = 8;
+/// How many processors a set has room for.
+const MOST: usize = 8 * size_of::<libc::cpu_set_t>();
 
-const NOWHERE: i32 = -1;
-
-/// Where a worker runs.
+/// What a worker can be moved by.
 #[derive(Debug)]
 pub(super) struct Spot {
-    /// The processor on which the worker has been seen last.
-    processor: AtomicI32,
+    /// O is moved, or about to be.
     is_moved: AtomicBool,
     /// 0 if there is none.
     thread: AtomicI32,
-    kept: Mutex<Option<Processors>>,
+    kept: Mutex<Option<Moved>>,
 }
 
-/// When a worker looks where the others are.
+/// The sets of a thread: before, and now.
+#[derive(Debug)]
+struct Moved {
+    before: Processors,
+    now: Processors,
+}
+
+/// When a worker looks whether another one has to be moved.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The next time.
     at: Cell<u64>,
     /// Who comes next.
     next: Cell<usize>,
-    /// Who was seen behind it the last time.
-    behind: Cell<Option<usize>>,
+    /// Who had yet to wake the last time.
+    late: Cell<Option<usize>>,
 }
 
 impl Watch {
-    /// For a pool of so many workers: if there are more than processors, they have to share.
+    /// For a pool of so many workers: where there are more than processors, they have to wait for each other.
     pub(super) fn new(seats: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let at = if seats > processors { u64::MAX } else { 0 };
         Self {
             at: Cell::new(at),
             next: Cell::new(0),
-            behind: Cell::new(None),
+            late: Cell::new(None),
         }
     }
 
@@ -75,16 +84,16 @@ impl Watch {
         now >= self.at.get()
     }
 
-    /// Looks at a few of so many workers. The one that is behind this one, and was the last time.
+    /// Looks at a few of so many workers. The one that has yet to wake, and had the last time.
     pub(super) fn glance(
         &self,
         now: u64,
         seats: usize,
-        is_behind: impl Fn(usize) -> bool,
+        is_waking: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         self.at.set(now + GLANCE_EVERY);
-        if let Some(seat) = self.behind.take()
-            && is_behind(seat)
+        if let Some(seat) = self.late.take()
+            && is_waking(seat)
         {
             self.at.set(now + REST);
             return Some(seat);
@@ -93,7 +102,7 @@ impl Watch {
         let few = FEW.min(seats);
         self.next.set((first + few) % seats);
         let mut asked = (first..first + few).map(|seat| seat % seats);
-        self.behind.set(asked.find(|&seat| is_behind(seat)));
+        self.late.set(asked.find(|&seat| is_waking(seat)));
         None
     }
 }
@@ -104,50 +113,63 @@ struct Processors(libc::cpu_set_t);
 
 impl std::fmt::Debug for Processors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} processors", self.len())
+        // SAFETY: reads the set.
+        write!(f, "{} processors", unsafe { libc::CPU_COUNT(&self.0) })
     }
 }
 
 impl Processors {
-    /// Those that a thread may use.
-    fn of(thread: libc::pid_t) -> Option<Self> {
-        let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
-        // SAFETY: the kernel writes no more than it is told; all bit patterns are sets. It fails if there are more processors.
-        unsafe {
-            let size = size_of::<libc::cpu_set_t>();
-            let is_read = libc::sched_getaffinity(thread, size, set.as_mut_ptr()) == 0;
-            is_read.then(|| Self(set.assume_init()))
+    fn none() -> Self {
+        // SAFETY: all bit patterns are sets; this is the empty one.
+        Self(unsafe { MaybeUninit::zeroed().assume_init() })
+    }
+
+    fn all() -> Self {
+        let mut all = Self::none();
+        for processor in 0..MOST {
+            // SAFETY: the number is in bounds of the set.
+            unsafe { libc::CPU_SET(processor, &mut all.0) };
         }
+        all
     }
 
-    fn len(&self) -> i32 {
-        // SAFETY: reads the set.
-        unsafe { libc::CPU_COUNT(&self.0) }
+    /// Those that a thread may use. `None` if there are more processors than a set has room for.
+    fn of(thread: libc::pid_t) -> Option<Self> {
+        let mut set = Self::none();
+        let size = size_of::<libc::cpu_set_t>();
+        // SAFETY: the kernel writes no more than it is told.
+        let is_read = unsafe { libc::sched_getaffinity(thread, size, &raw mut set.0) } == 0;
+        is_read.then_some(set)
     }
 
-    fn without(mut self, processor: i32) -> Self {
-        if let Ok(processor) = usize::try_from(processor)
-            && processor < 8 * size_of::<libc::cpu_set_t>()
-        {
+    fn is(&self, other: &Self) -> bool {
+        // SAFETY: reads the two sets.
+        unsafe { libc::CPU_EQUAL(&self.0, &other.0) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is(&Self::none())
+    }
+
+    fn without(mut self, processor: usize) -> Self {
+        if processor < MOST {
             // SAFETY: the number is in bounds of the set.
             unsafe { libc::CPU_CLR(processor, &mut self.0) };
         }
         self
     }
 
-    /// Has a thread use these. False if the system does not allow it.
+    /// Has a thread use these, or as many of them as the process may use. False if the system does not allow it.
     fn set(&self, thread: libc::pid_t) -> bool {
+        let size = size_of::<libc::cpu_set_t>();
         // SAFETY: a system call that reads the set.
-        unsafe {
-            libc::sched_setaffinity(thread, size_of::<libc::cpu_set_t>(), &raw const self.0) == 0
-        }
+        unsafe { libc::sched_setaffinity(thread, size, &raw const self.0) == 0 }
     }
 }
 
 impl Spot {
     pub(super) fn new() -> Self {
         Self {
-            processor: AtomicI32::new(NOWHERE),
             is_moved: AtomicBool::new(false),
             thread: AtomicI32::new(0),
             kept: Mutex::new(None),
@@ -170,65 +192,86 @@ impl Spot {
         Taken(self)
     }
 
-    /// O: notes where it is, and may go everywhere again. Which processor that is.
-    pub(super) fn note(&self) -> i32 {
-        // SAFETY: a call without arguments.
-        let here = unsafe { libc::sched_getcpu() };
-        self.processor.store(here, Ordering::Relaxed);
-        // ORDERING: relaxed: what is kept is read under the lock; who misses it sees it the next time.
+    /// O: it has said that it is awake.
+    pub(super) fn arrive(&self) {
+        // ORDERING: pairs with the fence of `vacate` (see the header).
+        fence(Ordering::SeqCst);
         if self.is_moved.load(Ordering::Relaxed) {
             self.restore();
         }
-        here
     }
 
     #[cold]
     fn restore(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(processors) = kept.take() {
-            processors.set(0);
-        }
         self.is_moved.store(false, Ordering::Relaxed);
+        let Some(moved) = kept.take() else {
+            return;
+        };
+        // Somebody may have set another one.
+        if Processors::of(0).is_some_and(|now| now.is(&moved.now)) {
+            // First all, which are no more than the process may use: so a set that was not chosen follows that when it changes.
+            Processors::all().set(0);
+            if !Processors::of(0).is_some_and(|all| all.is(&moved.before)) {
+                moved.before.set(0);
+            }
+        }
     }
 
-    /// M: whether O was last seen on this processor.
-    pub(super) fn is_at(&self, processor: i32) -> bool {
-        self.processor.load(Ordering::Relaxed) == processor && processor != NOWHERE
-    }
-
-    /// M: sends O away from this processor, if it may use another one.
+    /// M: sends O, if it still `is_waking`, away from the processor on which this runs.
     #[cold]
-    pub(super) fn vacate(&self, processor: i32) {
+    pub(super) fn vacate(&self, is_waking: impl FnOnce() -> bool) {
         let Ok(mut kept) = self.kept.try_lock() else {
             return;
         };
         let thread = self.thread.load(Ordering::Relaxed);
-        if kept.is_some() || thread == 0 {
+        if kept.is_some() || thread == 0 || !is_unfiltered(0) || !is_unfiltered(thread) {
             return;
         }
-        let Some(all) = Processors::of(thread) else {
-            return;
-        };
-        let others = all.without(processor);
-        if others.len() > 0 && others.len() < all.len() && others.set(thread) {
-            *kept = Some(all);
-            self.is_moved.store(true, Ordering::Relaxed);
+        self.is_moved.store(true, Ordering::Relaxed);
+        // ORDERING: pairs with the fence of `arrive` (see the header).
+        fence(Ordering::SeqCst);
+        if is_waking() {
+            *kept = move_away(thread);
         }
-        self.processor.store(NOWHERE, Ordering::Relaxed);
+        if kept.is_none() {
+            self.is_moved.store(false, Ordering::Relaxed);
+        }
     }
+}
+
+/// Takes the processor on which this runs from those of another thread, if that has others.
+fn move_away(thread: libc::pid_t) -> Option<Moved> {
+    // SAFETY: a call without arguments.
+    let here = usize::try_from(unsafe { libc::sched_getcpu() }).ok()?;
+    let before = Processors::of(thread)?;
+    let now = before.without(here);
+    let changes = !now.is_empty() && !now.is(&before);
+    (changes && now.set(thread)).then_some(Moved { before, now })
+}
+
+/// Whether a thread of ours, or the calling one if 0, makes its system calls without a filter (seccomp), as far as one can see.
+fn is_unfiltered(thread: libc::pid_t) -> bool {
+    let status = if thread == 0 {
+        "/proc/thread-self/status".to_owned()
+    } else {
+        format!("/proc/self/task/{thread}/status")
+    };
+    std::fs::read_to_string(status)
+        .is_ok_and(|status| status.lines().any(|line| line == "Seccomp:\t0"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{GLANCE_EVERY, Processors, REST, Spot, Watch};
+    use super::{GLANCE_EVERY, Processors, REST, Spot, Watch, is_unfiltered};
 
     fn of_this_thread() -> Processors {
         Processors::of(0).expect("so few processors that a set holds them")
     }
 
-    fn is_same(left: Processors, right: Processors) -> bool {
-        // SAFETY: reads the two sets.
-        unsafe { libc::CPU_EQUAL(&left.0, &right.0) }
+    fn here() -> usize {
+        // SAFETY: a call without arguments.
+        usize::try_from(unsafe { libc::sched_getcpu() }).unwrap()
     }
 
     fn in_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -236,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn one_is_moved_that_is_behind_twice_in_a_row() {
+    fn one_is_moved_that_has_yet_to_wake_twice_in_a_row() {
         const SEATS: usize = 20;
         let watch = Watch::new(1);
         let mut now = 0;
-        let mut glance = |behind: Option<usize>| {
+        let mut glance = |late: Option<usize>| {
             assert!(watch.is_due(now));
-            let moved = watch.glance(now, SEATS, |seat| Some(seat) == behind);
+            let moved = watch.glance(now, SEATS, |seat| Some(seat) == late);
             let wait = if moved.is_some() { REST } else { GLANCE_EVERY };
             assert!(!watch.is_due(now + wait - 1));
             now += wait;
@@ -259,23 +302,33 @@ mod tests {
         assert!(!Watch::new(1 << 20).is_due(u64::MAX - 1));
     }
 
+    /// The thread is M and O in one.
     #[test]
     fn who_is_moved_runs_elsewhere_and_may_come_back() {
         in_a_thread(|| {
             let spot = Spot::new();
             let _taken = spot.take();
             let all = of_this_thread();
+            let can_move = !all.without(here()).is_empty() && is_unfiltered(0);
             for _ in 0..100 {
-                let here = spot.note();
-                spot.vacate(here);
-                // SAFETY: a call without arguments.
-                let now = unsafe { libc::sched_getcpu() };
-                assert_eq!(now == here, all.len() == 1, "of {all:?}");
-                assert!(!spot.is_at(here) || all.len() == 1);
-                let there = spot.note();
-                assert!(spot.is_at(there));
-                assert!(is_same(of_this_thread(), all), "{all:?}");
+                let before = of_this_thread();
+                spot.vacate(|| true);
+                assert_eq!(!of_this_thread().is(&before), can_move, "of {all:?}");
+                spot.arrive();
+                assert!(of_this_thread().is(&all), "{all:?}");
             }
+        });
+    }
+
+    #[test]
+    fn who_is_awake_is_not_moved() {
+        in_a_thread(|| {
+            let spot = Spot::new();
+            let _taken = spot.take();
+            let all = of_this_thread();
+            spot.vacate(|| false);
+            assert!(of_this_thread().is(&all));
+            assert!(!spot.is_moved.load(super::Ordering::Relaxed));
         });
     }
 
@@ -284,30 +337,44 @@ mod tests {
         in_a_thread(|| {
             let spot = Spot::new();
             let _taken = spot.take();
-            let all = of_this_thread();
-            let here = spot.note();
-            let only = (0..1024).filter(|&other| other != here);
-            let only = only.fold(all, Processors::without);
-            assert!(only.set(0) && only.len() == 1);
-            spot.vacate(here);
-            assert!(is_same(of_this_thread(), only));
-            spot.note();
-            assert!(is_same(of_this_thread(), only));
+            let here = here();
+            let others = (0..1024).filter(|&other| other != here);
+            let only = others.fold(of_this_thread(), |set, other| set.without(other));
+            assert!(only.set(0));
+            spot.vacate(|| true);
+            assert!(of_this_thread().is(&only));
+            spot.arrive();
+            assert!(of_this_thread().is(&only));
         });
     }
 
     #[test]
-    fn a_second_move_before_the_first_has_been_noticed_loses_nothing() {
+    fn what_another_has_set_meanwhile_stays() {
+        in_a_thread(|| {
+            let spot = Spot::new();
+            let _taken = spot.take();
+            spot.vacate(|| true);
+            let here = here();
+            let others = (0..1024).filter(|&other| other != here);
+            let chosen = others.fold(of_this_thread(), |set, other| set.without(other));
+            // With two processors it is what the move has set, and then it is taken for that.
+            let differs = !chosen.is(&of_this_thread());
+            assert!(chosen.set(0));
+            spot.arrive();
+            assert!(!differs || of_this_thread().is(&chosen));
+        });
+    }
+
+    #[test]
+    fn a_second_move_before_the_first_is_over_loses_nothing() {
         in_a_thread(|| {
             let spot = Spot::new();
             let _taken = spot.take();
             let all = of_this_thread();
-            let here = spot.note();
-            spot.vacate(here);
-            // SAFETY: a call without arguments.
-            spot.vacate(unsafe { libc::sched_getcpu() });
-            spot.note();
-            assert!(is_same(of_this_thread(), all), "{all:?}");
+            spot.vacate(|| true);
+            spot.vacate(|| true);
+            spot.arrive();
+            assert!(of_this_thread().is(&all), "{all:?}");
         });
     }
 
@@ -316,14 +383,9 @@ mod tests {
         in_a_thread(|| {
             let spot = Spot::new();
             let all = of_this_thread();
-            let here = {
-                let _taken = spot.take();
-                spot.note()
-            };
-            assert!(spot.is_at(here));
-            spot.vacate(here);
-            assert!(is_same(of_this_thread(), all));
-            assert!(!Spot::new().is_at(-1));
+            drop(spot.take());
+            spot.vacate(|| true);
+            assert!(of_this_thread().is(&all));
         });
     }
 }

@@ -10,7 +10,6 @@ use crate::scheduler::own::{OwnQueue, retry};
 use crate::scheduler::policy::{self, Lookout, Note, Queues};
 use crate::scheduler::pool::{Pool, Seat, load};
 use crate::task::home::Home;
-use crate::task::sleep::SleepWord;
 
 /// A worker's own place in the pool.
 #[derive(Debug)]
@@ -105,9 +104,9 @@ impl Member {
         }
     }
 
-    /// Notes which processor the worker runs on.
-    pub(crate) fn note_processor(&self) {
-        self.seat.spot.note();
+    /// The worker has said that it is awake.
+    pub(crate) fn is_up(&self) {
+        self.seat.spot.arrive();
     }
 
     /// Once in a while looks whether another worker waits for the processor on which this one runs.
@@ -121,28 +120,18 @@ impl Member {
     #[cold]
     #[inline(never)]
     fn glance(&self, now: u64) {
-        let here = self.seat.spot.note();
-        let is_behind = |seat: usize| {
-            let sleep = self.pool.home(seat).map(|home| &home.sleep);
-            // One that was told to wake may have been somewhere else before.
-            let waits = |sleep: &SleepWord| {
-                !sleep.is_drowsy() && (!sleep.is_awake() || self.pool.seats[seat].spot.is_at(here))
-            };
-            seat != self.index && sleep.is_some_and(waits)
+        let is_waking = |seat: usize| {
+            let home = self.pool.home(seat);
+            home.is_some_and(|home| home.sleep.is_waking())
         };
-        if let Some(seat) = self.watch.glance(now, self.pool.seats.len(), is_behind) {
-            self.pool.seats[seat].spot.vacate(here);
+        if let Some(seat) = self.watch.glance(now, self.pool.seats.len(), is_waking) {
+            self.pool.seats[seat].spot.vacate(|| is_waking(seat));
         }
     }
 
     /// Whether this worker has nothing left to do in a pool that was shut.
     pub(crate) fn is_over(&self) -> bool {
         self.pool.is_over(self.home)
-    }
-
-    /// Whether there is something that this worker could start, but for what it was given.
-    pub(super) fn has_fresh(&self) -> bool {
-        !self.queue.is_empty() || !self.pool.injected.is_empty()
     }
 
     /// Whether others have given something to this worker.

@@ -11,7 +11,7 @@
 //! - [`single`] is a thread with an event loop of its own.
 //! - [`pool`] is the pool of CPU workers, who steal from each other what has not started.
 //! - [`member`] is a worker's own place in it.
-//! - [`apart`] keeps them on processors of their own.
+//! - [`apart`] keeps one of them from waiting behind the one that has woken it.
 //! - [`policy`] is what those workers decide, apart from what they are made of; [`search`] is what an idle one gives to it.
 //! - [`io`] is the pool that grows with the threads that block.
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.

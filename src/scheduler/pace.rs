@@ -6,8 +6,7 @@
 //! slowest average of late, which fades slowly: between two slices of one that computes there may be many short turns. With
 //! it the next look is planned, so that about a millisecond passes until then, or one turn if that takes longer.
 //!
-//! A worker of the pool prefers what has not started to what is ready every eighth turn; if there was none, then not before it
-//! has launched something itself, or has looked outside, where others launch. Where turns are long, that is too
+//! A worker of the pool prefers what has not started to what is ready every eighth turn. Where turns are long, that is too
 //! rare by the same measure: there a while for what is ready in which they were is followed by whiles for what has not
 //! started, planned by their own slowness, until they have taken half a millisecond together, or one turn if that takes longer.
 //!
@@ -156,21 +155,6 @@ impl Pace {
         self.turn() & self.ready_bits.get() == 0
     }
 
-    /// Nothing is there that has not started: no turn prefers that before the next look, unless it is [noticed](Pace::notice_fresh).
-    pub(super) fn miss_fresh(&self) {
-        if !self.is_starting.get() {
-            self.ready_bits.set(NEVER);
-        }
-    }
-
-    /// Something is there that has not started.
-    #[inline(always)]
-    pub(super) fn notice_fresh(&self) {
-        if self.ready_bits.get() == NEVER && self.has_seat.get() {
-            self.mark(self.is_starting.get());
-        }
-    }
-
     /// Whether this while is for what has not started.
     pub(super) fn is_starting(&self) -> bool {
         self.is_starting.get()
@@ -301,45 +285,6 @@ mod tests {
                 assert!(!paced.pace.is_starting());
             }
         }
-    }
-
-    /// The turns, of so many, that prefer what has not started.
-    fn preferring_turns(paced: &Paced, turns: u32, is_missed: bool) -> Vec<u32> {
-        let mut preferring = Vec::new();
-        for turn in 0..turns {
-            if paced.pace.take_turn() {
-                assert!(!paced.pace.is_look());
-                if paced.pace.prefers_fresh() {
-                    preferring.push(turn);
-                    if is_missed {
-                        paced.pace.miss_fresh();
-                    }
-                }
-                paced.pace.plan();
-            }
-        }
-        preferring
-    }
-
-    #[test]
-    fn every_eighth_turn_prefers_what_has_not_started_until_there_is_none() {
-        let mut paced = Paced::new(true).practised();
-        paced.look_after(SHORT);
-        let every_eighth = preferring_turns(&paced, 40, false);
-        assert_eq!(every_eighth.len(), 5);
-        assert!(every_eighth.windows(2).all(|two| two[1] - two[0] == 8));
-        assert_eq!(preferring_turns(&paced, 20, true).len(), 1);
-        // The look comes when it was due, and makes it look for some again.
-        assert_eq!(paced.look_after(SHORT), 1);
-        assert_eq!(preferring_turns(&paced, 50, true).len(), 1);
-        paced.pace.notice_fresh();
-        assert_eq!(preferring_turns(&paced, 8, true).len(), 1);
-        assert_eq!(paced.look_after(SHORT), 3);
-        // Who has no seat in a pool has none of that.
-        let mut alone = Paced::new(false).practised();
-        alone.look_after(SHORT);
-        alone.pace.notice_fresh();
-        assert!(preferring_turns(&alone, 60, false).is_empty());
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Pool {
 
     /// Whether the calling thread is one of its workers.
     pub(crate) fn is_here(&'static self) -> bool {
-        self.here().is_some()
+        self.member_here().is_some()
     }
 
     /// Queues a coroutine.
@@ -214,11 +214,8 @@ impl Pool {
             None => unstarted,
         };
         let fresh = Fresh::new(unstarted);
-        match self.here() {
-            Some((worker, member)) => {
-                member.push(fresh);
-                worker.pace.notice_fresh();
-            }
+        match self.member_here() {
+            Some(member) => member.push(fresh),
             None => self.injected.push(fresh),
         }
         // ORDERING: the push comes before the look at the idle and searching words, which a worker writes before its last look.
@@ -260,12 +257,11 @@ impl Pool {
         Ok(())
     }
 
-    /// The calling thread as a worker, and its seat, if it has one in this pool.
+    /// The seat in this pool that the calling thread has.
     #[inline(always)]
-    fn here(&'static self) -> Option<(&'static Worker, &'static Member)> {
-        let worker = Worker::of(current::home()?);
-        let member = worker.member()?;
-        std::ptr::eq(member.pool, self).then_some((worker, member))
+    fn member_here(&'static self) -> Option<&'static Member> {
+        let member = Worker::of(current::home()?).member()?;
+        std::ptr::eq(member.pool, self).then_some(member)
     }
 
     pub(super) fn home(&self, seat: usize) -> Option<&'static Home> {

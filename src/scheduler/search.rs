@@ -35,8 +35,6 @@ impl Worker {
             worker: self,
             member,
         });
-        // It may have stolen more than it starts now.
-        self.pace.notice_fresh();
         true
     }
 }

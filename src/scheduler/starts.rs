@@ -22,7 +22,7 @@ impl Worker {
         }
     }
 
-    /// Pool workers: has what was [taken](Worker::take_fresh) into the empty queue of those that are ready be in reach of others again.
+    /// Pool workers: puts back what was [taken](Worker::take_fresh), into a ready queue that was empty, so that others reach it.
     #[cold]
     pub(super) fn put_back(&self) {
         let task = NonNull::new(self.home.local.ready.pop().cast_mut());
@@ -31,7 +31,6 @@ impl Worker {
             let has_started = unsafe { task.as_ref() }.stack.get().is_some();
             debug_assert!(!has_started, "nothing else is ready");
             member.put_back(Fresh::new(Unstarted::new(task.cast())));
-            self.pace.notice_fresh();
         }
     }
 

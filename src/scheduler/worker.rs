@@ -245,11 +245,7 @@ impl Worker {
         self.begin_marked_turn();
         // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
         let fresh = if self.pace.prefers_fresh() {
-            let fresh = self.fresh_here();
-            if fresh.is_null() && !self.member().is_some_and(Member::has_fresh) {
-                self.pace.miss_fresh();
-            }
-            fresh
+            self.fresh_here()
         } else {
             ptr::null()
         };
@@ -384,15 +380,15 @@ impl Worker {
                 self.pace.pause(start);
                 Driver::of(self.home).sleep(self.home, bed, limit);
                 let end = clock::now();
-                if let Some(member) = self.member() {
-                    member.note_processor();
-                }
                 self.pace.resume(end);
                 if self.home.sleep.wake() && bed == Bed::Word {
                     self.patience.slept(start, end);
                 }
             } else {
                 self.home.sleep.wake();
+            }
+            if let Some(member) = self.member() {
+                member.is_up();
             }
             self.home.take_inbox();
             Driver::of(self.home).fire_timers(self.home);

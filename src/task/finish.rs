@@ -198,7 +198,7 @@ pub(crate) fn leave(task: &Task) {
         task.take_context()
     };
     if context.is_some() {
-        // The last owner of a user's elements.
+        // Perhaps the last owner of a user's elements.
         let _ = current::closed(|| drop(context));
     }
     finalise_next(leave_parent(task));
@@ -296,7 +296,7 @@ impl Rest {
     #[inline(never)]
     fn carry_out(self, task: &Task, is_left: bool) {
         if self.context.is_some() {
-            // The last owner of a user's elements.
+            // Perhaps the last owner of a user's elements.
             let _ = current::closed(|| drop(self.context));
         }
         if is_left {

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! - Those who stay have one parent. It lives, and is not closed, since they are in its list; and the sibling for which they
-//!   stay lives on T until it passes a base (R1). So if it is at a base of another one's that they leave, they close nothing.
+//!   stay lives on T until it passes a base (R1). So where they leave at the base of another parent's child, they close nothing.
 //! - One that stays has succeeded, and has nothing left that is the user's: no closure, no handler, no error, and no value but one
 //!   that a handle answers for. So nobody can wait for its block to be freed, and nothing runs when it is. Who waited for its
 //!   end was handed back.

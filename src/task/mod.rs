@@ -365,11 +365,12 @@ impl Task {
             .set(Arc::into_raw(elements).map_addr(|address| address | 1));
     }
 
-    /// The context. Null before it was set, and once the task has completed.
+    /// The context. Null before it was set, and once the task has completed; one that has completed without having run has it until
+    /// it leaves its parent.
     #[inline]
     pub(crate) fn elements(&self) -> Option<&Elements> {
-        // SAFETY: what is set lives as long as the task has not completed: it is counted by this task, or by an ancestor
-        // that completes later.
+        // SAFETY: what is set lives as long as it is not taken away: it is counted by this task, or by an ancestor that completes
+        // when this one has left it.
         unsafe { self.context.get().map_addr(|address| address & !1).as_ref() }
     }
 

@@ -133,6 +133,11 @@ impl SleepWord {
         matches!(self.0.word().load(Ordering::Relaxed), DROWSY | DOZING)
     }
 
+    /// Whether the owner was told to wake, and has not.
+    pub(crate) fn is_waking(&self) -> bool {
+        self.0.word().load(Ordering::Relaxed) == NOTIFIED
+    }
+
     /// Whether the owner is awake, and not merely notified, for those who wonder whether it gets round to what it was sent.
     #[inline]
     pub(crate) fn is_awake(&self) -> bool {

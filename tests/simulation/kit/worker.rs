@@ -23,8 +23,6 @@ pub struct Worker<'a> {
     turn: Cell<u32>,
     given_at: Cell<u32>,
     in_vain: Cell<u32>,
-    /// There was nothing to start when it looked for that (`Pace::miss_fresh` of the library).
-    missed: Cell<bool>,
     lookout: Lookout,
     notes: Vec<Cell<Note>>,
 }
@@ -39,7 +37,6 @@ impl<'a> Worker<'a> {
             turn: Cell::new(0),
             given_at: Cell::new(0),
             in_vain: Cell::new(0),
-            missed: Cell::new(false),
             lookout: Lookout::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
         }
@@ -53,20 +50,15 @@ impl<'a> Worker<'a> {
             if turn.is_multiple_of(LOOK_EVERY) {
                 self.take_inbox();
                 self.look_for_given();
-                self.missed.set(false);
             }
             // Who lives here and is not ready waits for a timer.
             let has_nothing_else = !self.has_ready()
                 && self.here().hosted.get() == 0
                 && self.here().inbox.borrow().is_empty()
                 && self.here().given.borrow().is_empty();
-            let is_due = turn.is_multiple_of(FRESH_EVERY)
-                && !(self.missed.get() && self.here().queue.is_empty());
-            let prefers_fresh = (is_due || has_nothing_else)
+            let prefers_fresh = (turn.is_multiple_of(FRESH_EVERY) || has_nothing_else)
                 && !matches!(self.ready.borrow().front(), Some(Task::Fresh(_)));
             let fresh = if prefers_fresh { self.next() } else { None };
-            self.missed
-                .set(fresh.is_none() && (prefers_fresh || self.missed.get()));
             let task = match fresh {
                 Some(job) => self.placed(job),
                 None => self.ready.borrow_mut().pop_front(),
