@@ -263,6 +263,8 @@ fn is_unfiltered(thread: libc::pid_t) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::{GLANCE_EVERY, Processors, REST, Spot, Watch, is_unfiltered};
 
     fn of_this_thread() -> Processors {
@@ -328,7 +330,7 @@ mod tests {
             let all = of_this_thread();
             spot.vacate(|| false);
             assert!(of_this_thread().is(&all));
-            assert!(!spot.is_moved.load(super::Ordering::Relaxed));
+            assert!(!spot.is_moved.load(Ordering::Relaxed));
         });
     }
 
@@ -362,6 +364,30 @@ mod tests {
             assert!(chosen.set(0));
             spot.arrive();
             assert!(!differs || of_this_thread().is(&chosen));
+        });
+    }
+
+    /// Whenever O has arrived, its set is what it was, whatever M is about to do.
+    #[test]
+    fn who_is_moved_again_and_again_never_goes_on_with_less() {
+        let spot = Spot::new();
+        let (waking, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                let _taken = spot.take();
+                let all = of_this_thread();
+                while !is_over.load(Ordering::SeqCst) {
+                    waking.store(true, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    waking.swap(false, Ordering::AcqRel);
+                    spot.arrive();
+                    assert!(of_this_thread().is(&all), "{all:?}");
+                }
+            });
+            for _ in 0..300 {
+                spot.vacate(|| waking.load(Ordering::Relaxed));
+            }
+            is_over.store(true, Ordering::SeqCst);
         });
     }
 
