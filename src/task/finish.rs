@@ -9,7 +9,8 @@
 //!    same loop. No recursion: a chain of a million parents completes in one loop.
 //!
 //! COMPLETED is the last thing published, so whoever sees it sees the cause and the value. A job leaves its parent only
-//! after its closure and, if nobody holds its handle, its value have been dropped (R2).
+//! after its closure and, if nobody holds its handle, its value have been dropped (R2); several may do so together
+//! (`leaving.rs`).
 
 use std::iter;
 use std::mem::ManuallyDrop;
