@@ -374,3 +374,42 @@ fn who_is_ready_has_most_turns_while_a_worker_starts_what_it_was_given() {
     assert!(there > COUNT / 4, "{there} were given");
     assert!(turns > 3 * there, "{turns} turns beside {there} starts");
 }
+
+/// Whom the system keeps waiting behind another worker is moved by it; but nobody runs there with fewer processors than before,
+/// which whatever he starts would inherit.
+#[test]
+fn whoever_is_woken_among_many_runs_with_all_processors() {
+    const CROWD: usize = 3000;
+    // Of the calling thread: this asks the system for its set.
+    let processors = || std::thread::available_parallelism().unwrap();
+    let all = processors();
+    let (started, less) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    with_context(Dispatchers::default(), |_| {
+        for _ in 0..10 {
+            started.store(0, Ordering::SeqCst);
+            coroutine_scope(|s| {
+                for number in 0..CROWD {
+                    let (started, less) = (&started, &less);
+                    s.launch(move |_| {
+                        started.fetch_add(1, Ordering::SeqCst);
+                        let ended = await_cancellation::<()>();
+                        if number % 16 == 0 && processors() < all {
+                            less.fetch_add(1, Ordering::SeqCst);
+                        }
+                        ended
+                    });
+                }
+                while started.load(Ordering::SeqCst) < CROWD {
+                    delay(ms(1))?;
+                }
+                // All workers sleep, but for the one that cancels.
+                delay(ms(10))?;
+                s.job().cancel_children();
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(less.into_inner(), 0);
+}

@@ -265,7 +265,7 @@ fn is_unfiltered(thread: libc::pid_t) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use super::{GLANCE_EVERY, Processors, REST, Spot, Watch, is_unfiltered};
+    use super::{GLANCE_EVERY, MOST, Processors, REST, Spot, Watch, is_unfiltered};
 
     fn of_this_thread() -> Processors {
         Processors::of(0).expect("so few processors that a set holds them")
@@ -276,8 +276,20 @@ mod tests {
         usize::try_from(unsafe { libc::sched_getcpu() }).unwrap()
     }
 
-    fn in_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-        std::thread::scope(|s| s.spawn(work).join().unwrap())
+    fn only(processor: usize) -> Processors {
+        let others = (0..MOST).filter(|&other| other != processor);
+        others.fold(Processors::all(), |set, other| set.without(other))
+    }
+
+    /// On a thread that is M and O in one.
+    fn with_spot(work: impl FnOnce(&Spot) + Send) {
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                let spot = Spot::new();
+                let _taken = spot.take();
+                work(&spot);
+            });
+        });
     }
 
     #[test]
@@ -304,18 +316,14 @@ mod tests {
         assert!(!Watch::new(1 << 20).is_due(u64::MAX - 1));
     }
 
-    /// The thread is M and O in one.
     #[test]
     fn who_is_moved_runs_elsewhere_and_may_come_back() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let _taken = spot.take();
+        with_spot(|spot| {
             let all = of_this_thread();
             let can_move = !all.without(here()).is_empty() && is_unfiltered(0);
             for _ in 0..100 {
-                let before = of_this_thread();
                 spot.vacate(|| true);
-                assert_eq!(!of_this_thread().is(&before), can_move, "of {all:?}");
+                assert_eq!(!of_this_thread().is(&all), can_move, "of {all:?}");
                 spot.arrive();
                 assert!(of_this_thread().is(&all), "{all:?}");
             }
@@ -324,9 +332,7 @@ mod tests {
 
     #[test]
     fn who_is_awake_is_not_moved() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let _taken = spot.take();
+        with_spot(|spot| {
             let all = of_this_thread();
             spot.vacate(|| false);
             assert!(of_this_thread().is(&all));
@@ -336,34 +342,29 @@ mod tests {
 
     #[test]
     fn who_may_use_one_processor_keeps_it() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let _taken = spot.take();
-            let here = here();
-            let others = (0..1024).filter(|&other| other != here);
-            let only = others.fold(of_this_thread(), |set, other| set.without(other));
-            assert!(only.set(0));
+        with_spot(|spot| {
+            let chosen = only(here());
+            assert!(chosen.set(0));
             spot.vacate(|| true);
-            assert!(of_this_thread().is(&only));
+            assert!(of_this_thread().is(&chosen));
             spot.arrive();
-            assert!(of_this_thread().is(&only));
+            assert!(of_this_thread().is(&chosen));
         });
     }
 
     #[test]
     fn what_another_has_set_meanwhile_stays() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let _taken = spot.take();
+        with_spot(|spot| {
+            let all = of_this_thread();
             spot.vacate(|| true);
-            let here = here();
-            let others = (0..1024).filter(|&other| other != here);
-            let chosen = others.fold(of_this_thread(), |set, other| set.without(other));
-            // With two processors it is what the move has set, and then it is taken for that.
-            let differs = !chosen.is(&of_this_thread());
+            let moved = of_this_thread();
+            let mut choices = (0..MOST)
+                .filter(|&one| !all.without(one).is(&all))
+                .map(only);
+            let chosen = choices.find(|choice| !choice.is(&moved)).unwrap_or(moved);
             assert!(chosen.set(0));
             spot.arrive();
-            assert!(!differs || of_this_thread().is(&chosen));
+            assert!(of_this_thread().is(&chosen));
         });
     }
 
@@ -393,9 +394,7 @@ mod tests {
 
     #[test]
     fn a_second_move_before_the_first_is_over_loses_nothing() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let _taken = spot.take();
+        with_spot(|spot| {
             let all = of_this_thread();
             spot.vacate(|| true);
             spot.vacate(|| true);
@@ -406,9 +405,8 @@ mod tests {
 
     #[test]
     fn a_spot_that_nobody_has_moves_nobody() {
-        in_a_thread(|| {
-            let spot = Spot::new();
-            let all = of_this_thread();
+        with_spot(|_| {
+            let (spot, all) = (Spot::new(), of_this_thread());
             drop(spot.take());
             spot.vacate(|| true);
             assert!(of_this_thread().is(&all));

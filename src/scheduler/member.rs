@@ -109,7 +109,8 @@ impl Member {
         self.seat.spot.arrive();
     }
 
-    /// Once in a while looks whether another worker waits for the processor on which this one runs.
+    /// Once in a while looks whether another worker has yet to wake, perhaps since it waits for the processor on which this
+    /// one runs.
     #[inline(always)]
     pub(crate) fn stay_apart(&self, now: u64) {
         if self.watch.is_due(now) {

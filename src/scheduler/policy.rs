@@ -42,8 +42,8 @@ use std::cell::Cell;
 const SLACK: u32 = 8;
 /// Among so many it looks for that other one.
 const PROBES: usize = 8;
-/// It does so before each start until there is none, and then not for as many starts as it has left until there could be one, but
-/// not for more than this.
+/// It does so before each start until there is none; and then not for as many starts as are left until there could be one,
+/// at most for so many.
 const RESTS: u32 = 7;
 
 /// With more coroutines than this a worker starts first what was launched last.

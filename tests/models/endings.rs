@@ -68,13 +68,19 @@ fn end_of_the_last_who_leave_together_wakes_the_waiting_frame() {
             }
             leave_together(&children);
         });
-        assert!(wait_for_children(scope, task) <= 1);
-        task.set_current(task);
-        finalise(scope);
-        demand_not_sent(task);
-        release(task);
+        leave_frame(scope, task);
         other.join().unwrap();
     });
+}
+
+/// Waits for the children, is woken once at most, and leaves the frame, whose job is freed at once: a child that still touched
+/// either would be caught.
+fn leave_frame(scope: Kept<Block>, task: Kept<Block>) {
+    assert!(wait_for_children(scope, task) <= 1);
+    task.set_current(task);
+    finalise(scope);
+    demand_not_sent(task);
+    release(task);
 }
 
 #[test]
@@ -103,12 +109,7 @@ fn end_of_the_last_child_wakes_the_waiting_frame_once() {
             launch(scope, child);
         }
         let others = children.map(|child| thread::spawn(move || end_body(child)));
-        assert!(wait_for_children(scope, task) <= 1);
-        // The frame is left and its job freed at once: a child that still touched either would be caught.
-        task.set_current(task);
-        finalise(scope);
-        demand_not_sent(task);
-        release(task);
+        leave_frame(scope, task);
         for other in others {
             other.join().unwrap();
         }
@@ -130,11 +131,7 @@ fn end_of_a_cancelled_scope_waits_for_its_children() {
             release(scope);
         });
         let other = thread::spawn(move || end_body(child));
-        assert!(wait_for_children(scope, task) <= 1);
-        task.set_current(task);
-        finalise(scope);
-        demand_not_sent(task);
-        release(task);
+        leave_frame(scope, task);
         canceller.join().unwrap();
         other.join().unwrap();
     });
