@@ -152,8 +152,10 @@ pub fn run(options: &Options) {
         let waited = waits::for_a_processor();
         let start = Instant::now();
         let (lateness, share) = beside_hogs(&pool, workers, slice, time).expect(NOTHING_FAILS);
-        let waited =
-            (waits::for_a_processor() - waited).as_secs_f64() / start.elapsed().as_secs_f64();
+        let waited = waits::for_a_processor()
+            .saturating_sub(waited)
+            .as_secs_f64()
+            / start.elapsed().as_secs_f64();
         let kinds = [
             ("a timer", lateness.timers),
             ("a message", lateness.messages),

@@ -119,7 +119,7 @@ fn burst(pool: &Dispatcher, workers: usize, order: Order, short: u64) -> Result<
             Ok(Instant::now())
         })?;
         let took = start.elapsed();
-        let waited = waits::for_a_processor() - waited;
+        let waited = waits::for_a_processor().saturating_sub(waited);
         let notes = notes.into_inner().expect(NOTHING_FAILS);
         let busy: Duration = notes.iter().map(|note| note.ended - note.started).sum();
         let ideal = (busy + (launched - start)) / workers as u32;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-/// The sum over all threads since they were started; zero where the kernel does not tell.
+/// The sum over all threads since they were started; zero where the kernel does not tell. It falls when a thread ends.
 pub fn for_a_processor() -> Duration {
     let Ok(threads) = fs::read_dir("/proc/self/task") else {
         return Duration::ZERO;

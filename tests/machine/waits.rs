@@ -68,7 +68,9 @@ fn a_cancelled_delay_ends_at_once_with_the_cancellation_as_a_value() {
                 .builder()
                 .dispatcher(dispatcher)
                 .launch_machine(Sleeper(seen, ms(60_000)));
-            delay(ms(5))?;
+            while !job.dump().contains("label 1") {
+                delay(ms(1))?;
+            }
             job.cancel_and_join()?;
             let error = met.lock().unwrap().take().expect("it was resumed");
             assert!(error.is_cancelled(), "{error}");

@@ -155,10 +155,12 @@ fn what_was_not_needed_for_a_period_goes_back_into_slabs_and_they_to_the_system(
 #[test]
 fn blocks_come_in_the_order_in_which_they_lie_however_they_went_back() {
     const COUNT: usize = 12_800;
+    const ROUNDS: usize = 8;
     let _alone = alone();
     at_home(|| {
         let mut blocks = take_many::<435>(COUNT);
-        for round in 0..8 {
+        let mut jumps = [0; ROUNDS];
+        for jumps in &mut jumps {
             let (even, odd): (Vec<_>, Vec<_>) = blocks
                 .iter()
                 .enumerate()
@@ -174,9 +176,12 @@ fn blocks_come_in_the_order_in_which_they_lie_however_they_went_back() {
             });
             blocks = take_many::<435>(COUNT);
             let apart = |two: &[usize]| two[0].abs_diff(two[1]) > 2 * 435;
-            let jumps = blocks.windows(2).filter(|two| apart(two)).count();
-            assert!(jumps < COUNT / 8, "{jumps} in round {round}");
+            *jumps = blocks.windows(2).filter(|two| apart(two)).count();
         }
+        // One in twelve, mostly. Of the piles one in sixteen is looked at, and where it lies better than the others these
+        // stay as they are: so it may be one in five in some round, but not in all of them.
+        let all: usize = jumps.iter().sum();
+        assert!(all < ROUNDS * COUNT / 8, "{jumps:?}");
         give_many::<435>(&blocks);
     });
 }
