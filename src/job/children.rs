@@ -61,8 +61,8 @@ pub(crate) enum Detached {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Ended {
-    /// The job is complete: this call has done as [`joiner::complete`] does.
-    Completed,
+    /// The job is complete: this call has done as [`joiner::complete`] does, and gives what that does.
+    Completed { more: bool },
     /// The job is closed, and this thread completes it.
     Finalise,
     /// Children are alive, and the last of them completes the job; or the job was closed before. It may be gone already.
@@ -199,13 +199,9 @@ pub(crate) fn end_body(
     }
     if job.live(&guard) == 0 {
         if !state.has(CANCELLING) {
-            joiner::complete_locked(
-                job,
-                &guard,
-                |state| BODY_DONE | CLOSED | flags(state),
-                claim,
-            );
-            return Ended::Completed;
+            let flags = |state| BODY_DONE | CLOSED | flags(state);
+            let more = joiner::complete_locked(job, &guard, flags, claim);
+            return Ended::Completed { more };
         }
         job.set_relaxed_order(&guard, BODY_DONE | CLOSED);
         Ended::Finalise

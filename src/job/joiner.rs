@@ -1,8 +1,17 @@
 //! Those who wait for a job to complete.
 //!
-//! A waiter is a node in the frame of the one who waits. It is linked under the job's lock, while the job has not
-//! completed; completion takes the whole list and publishes COMPLETED under the same lock. So a waiter that was linked is
-//! claimed by the completer, and one that comes later finds the job completed.
+//! A waiter is a node in the frame of the one who waits, or in its block. It is linked under the job's lock, while the job has not
+//! completed; completion publishes COMPLETED and takes waiters under the same lock. So a waiter that was linked is claimed by
+//! the completer, and one that comes later finds the job completed.
+//!
+//! ```text
+//! unlisted -join-> listed -complete, complete_more-> unlisted    the completer claims the owner, unless that was cancelled
+//!                  listed -leave-> gone                          the owner, whom a cancellation has claimed
+//! ```
+//!
+//! Each arrow is taken under the lock. Completion takes a slice of the list at a time, and lets go of the lock in between: the
+//! first go on while the last are still cold, and whoever wants the lock does not wait for a hundred thousand. Until it is
+//! taken a waiter may be cancelled, although the job has completed.
 //!
 //! Who waits for many jobs has a node in the list of each, and a [`Countdown`]. Its suspension is published before the first
 //! node is linked, and it counts as one more job until the last is: so whoever counts down to zero finds it suspended, or it
@@ -12,6 +21,7 @@
 use std::ptr;
 
 use crate::job::node::JobNode;
+use crate::job::slice::SLICE;
 use crate::job::state::{COMPLETED, State};
 use crate::util::list::Links;
 use crate::util::lock::SpinGuard;
@@ -38,51 +48,88 @@ pub(crate) unsafe fn join(job: &JobNode, links: &Links, publish: impl FnOnce()) 
     true
 }
 
-/// Takes a waiter out again; does nothing if the job has completed, and so has taken it out itself.
+/// Takes a waiter out again; does nothing if it was never linked, or if the completion has taken it out.
 ///
 /// # Safety
 ///
-/// `links` was linked by [`join`] into this job's list.
+/// `links` was in no other list than this job's, by [`join`].
 pub(crate) unsafe fn leave(job: &JobNode, links: &Links) {
     let _guard = job.lock();
-    if !job.state().has(COMPLETED) || cfg!(mutation = "joiner_leave_blind") {
-        // SAFETY: the lock is held, and without COMPLETED nobody has taken the list.
+    let is_listed = if cfg!(mutation = "joiner_leave_blind") {
+        true
+    } else if cfg!(mutation = "joiner_leave_by_state") {
+        !job.state().has(COMPLETED)
+    } else {
+        // SAFETY: the lock is held.
+        unsafe { job.joiners.has(links) }
+    };
+    if is_listed {
+        // SAFETY: the lock is held, and it is in this list.
         unsafe { job.joiners.remove(links) };
     }
 }
 
-/// Publishes the outcome and takes the waiters, in the order of their arrival. `claim` runs under the lock for each; it
+/// Publishes the outcome and takes the first waiters, in the order of their arrival. `claim` runs under the lock for each; it
 /// may claim the waiter's coroutine, and the node may die once that coroutine is queued, which is why it must not be
-/// queued before this function has returned.
+/// queued before this function has returned. True if there are more, whom [`complete_more`] takes.
 #[inline]
+#[must_use]
 pub(crate) fn complete(
     job: &JobNode,
     flags: impl FnOnce(State) -> u32,
     claim: impl FnMut(*const Links),
-) {
-    complete_locked(job, &job.lock(), flags, claim);
+) -> bool {
+    complete_locked(job, &job.lock(), flags, claim)
 }
 
 /// The same; the guard shows that the job's lock is held.
 #[inline]
+#[must_use]
 pub(super) fn complete_locked(
     job: &JobNode,
     guard: &SpinGuard<'_>,
     flags: impl FnOnce(State) -> u32,
     mut claim: impl FnMut(*const Links),
-) {
+) -> bool {
     let outcome = flags(job.state());
-    loop {
+    let mut left = SLICE;
+    while left > 0 {
         // SAFETY: the lock is held.
-        let links = unsafe { job.joiners.pop_front() };
+        let links = unsafe { job.joiners.take_front() };
         if links.is_null() {
             break;
         }
         claim(links);
+        left -= 1;
         #[cfg(mutation = "joiner_second_forgotten")]
         break;
     }
     job.set_relaxed_order(guard, COMPLETED | outcome);
+    left == 0 && !cfg!(mutation = "joiner_rest_forgotten")
+}
+
+/// Takes some more of those who wait for a job that has completed, as [`complete`] takes the first. `ask` runs for each of
+/// them before the first is claimed: it may ask for their memory. True if there may be more still.
+#[must_use]
+pub(crate) fn complete_more(
+    job: &JobNode,
+    mut ask: impl FnMut(*const Links),
+    claim: impl FnMut(*const Links),
+) -> bool {
+    let mut some = [ptr::null(); SLICE];
+    let _guard = job.lock();
+    let mut count = 0;
+    for place in &mut some {
+        // SAFETY: the lock is held.
+        *place = unsafe { job.joiners.take_front() };
+        if place.is_null() {
+            break;
+        }
+        ask(*place);
+        count += 1;
+    }
+    some[..count].iter().copied().for_each(claim);
+    count == SLICE
 }
 
 /// The jobs that one frame waits for: the last that succeeds claims it, or the first that does not.

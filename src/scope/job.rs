@@ -360,10 +360,21 @@ pub(crate) fn wait_for(
     }
     refuse_in_closed_frames()?;
     let generation = here.prepare()?;
-    let waiter = Waiter::new(here.task());
+    let in_frame;
+    let waiter = match here.task().resting_place() {
+        // SAFETY: the body of the coroutine runs, and waits for nothing else meanwhile.
+        Some(place) => unsafe {
+            place.write(Waiter::new(here.task()));
+            &*place
+        },
+        None => {
+            in_frame = Waiter::new(here.task());
+            &in_frame
+        }
+    };
     waiter.arm(generation);
     here.mark(label, place);
-    // SAFETY: the waiter stands in this frame until it was claimed, or was taken out below.
+    // SAFETY: the waiter stands until this wait is over; then it was claimed, or is taken out below.
     let linked = unsafe {
         joiner::join(&job.job, &waiter.links, || {
             here.publish(generation, cancellable)

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use crate::task::blocks::{self, Bare};
 use crate::task::home::Home;
 use crate::task::vtable::TaskVTable;
+use crate::task::waiter::Waiter;
 use crate::task::{Birth, Task, current};
 
 /// A coroutine's block. The result stands before the closure, so that a handle finds it without knowing the closure.
@@ -15,6 +16,36 @@ pub(crate) struct TaskCell<T, F> {
     task: Task,
     value: UnsafeCell<MaybeUninit<T>>,
     body: UnsafeCell<ManuallyDrop<F>>,
+}
+
+/// The memory of a coroutine, in turn: until its body begins, and again when that has returned, the cell; in between, if it has a
+/// stack, to which the closure has gone then, its [`resting_place`](Task::resting_place).
+#[repr(C)]
+union Block<T, F> {
+    cell: ManuallyDrop<TaskCell<T, F>>,
+    waiting: ManuallyDrop<Waiting>,
+}
+
+#[repr(C)]
+struct Waiting {
+    task: Task,
+    waiter: Waiter,
+}
+
+/// The bytes of the smallest block of a coroutine.
+pub(super) const LEAST: usize = size_of::<Waiting>();
+
+impl Task {
+    /// Owner: where a coroutine that runs on a stack of its own may leave what others look for when it waits, since that stack will be
+    /// far away for them, and hardly two have theirs on one page. Of the block nothing but the header is in use meanwhile.
+    #[inline(always)]
+    pub(crate) fn resting_place(&self) -> Option<*mut Waiter> {
+        // Whatever has a stack is a coroutine, whose block is one.
+        self.stack.get()?;
+        let waiting: *mut Waiting = whole(self).cast_mut().cast();
+        // SAFETY: in bounds of such a block.
+        Some(unsafe { &raw mut (*waiting).waiter })
+    }
 }
 
 /// Lets [`whole`] find the block again.
@@ -49,7 +80,7 @@ impl<T, F> TaskCell<T, F> {
         body: F,
     ) -> NonNull<Task> {
         // SAFETY: passed on to the caller.
-        let cell = unsafe { blocks::take::<Self>(here) };
+        let cell: NonNull<Self> = unsafe { blocks::take::<Block<T, F>>(here) }.cast();
         // Each where it is to stand: made first and then moved, the task would be copied by a call.
         // SAFETY: memory for it, which is ours. The value needs nothing.
         unsafe {
@@ -123,7 +154,7 @@ impl<T, F> TaskCell<T, F> {
     /// The block is of these types, the caller had the last count, and nothing is left in it that needs a drop.
     pub(crate) unsafe fn free(task: NonNull<Task>) {
         // SAFETY: `allocate` took it, for this type.
-        unsafe { blocks::give(task.cast::<Self>()) };
+        unsafe { blocks::give(task.cast::<Block<T, F>>()) };
     }
 }
 

@@ -3,8 +3,8 @@
 //! 1. The body's end sets BODY_DONE. If children live, that is all: the last of them goes on here. If none does, and nothing
 //!    has cancelled the job, its success is decided and published under the same lock.
 //! 2. Whoever closes the job finalises it, once: a failure that nobody above answers for is reported; under the lock
-//!    the outcome is decided and published, and the waiters are claimed; the value is dropped if nobody will have it;
-//!    the waiters are handed back; the completion handlers run; the job leaves its parent.
+//!    the outcome is decided and published, and the first waiters are claimed; the value is dropped if nobody will have it,
+//!    and the completion handlers run; the waiters are handed back, and the others claimed; the job leaves its parent.
 //! 3. If it was the parent's last child, the parent's frame is woken, or the parent is finalised in the next turn of the
 //!    same loop. No recursion: a chain of a million parents completes in one loop.
 //!
@@ -28,7 +28,7 @@ use crate::job::state::{
 };
 use crate::task::leaving::chain;
 use crate::task::queue::Queue;
-use crate::task::waiter::{self, Waiter};
+use crate::task::waiter::{self, Foresight, Waiter};
 use crate::task::word::Generation;
 use crate::task::{
     HANDLE_GONE, Handler, Registered, Task, VALUE_STORED, cancel, current, release, report,
@@ -76,17 +76,17 @@ fn end_plain_body(task: &Task, may_stay: bool) -> bool {
         |links| claim(task, links, &ready),
     );
     match ended {
-        Ended::Completed => {
+        Ended::Completed { more } => {
             // The frame that waits for a scope must not find it among its children any more; and what a handler has left in the
             // block is the user's, who may wait for it to be dropped.
             let stays = may_stay && end.rest.handlers.is_none() && !task.state().has(SCOPE);
             end.carry_out(task);
             if stays {
                 tell_host(task);
-                waiter::hand_back(&ready);
+                hand_back(task, &ready, more);
                 return true;
             }
-            finalise_next(depart(task, &ready));
+            finalise_next(depart(task, &ready, more));
         }
         Ended::Finalise => finalise(task),
         Ended::Children if cfg!(mutation = "finish_leave_before_children") => {
@@ -106,8 +106,9 @@ pub(crate) fn finalise(task: &Task) {
         let task = unsafe { &*at };
         cancel::pass_on_late_failure(task);
         report_if_root(task);
-        let ready = conclude(task, End::new());
-        match depart(task, &ready) {
+        let ready = Queue::new();
+        let more = conclude(task, End::new(), &ready);
+        match depart(task, &ready, more) {
             Some(parent) => at = parent,
             None => return,
         }
@@ -117,18 +118,55 @@ pub(crate) fn finalise(task: &Task) {
 /// A job that has completed hands back those who waited for it, and leaves its parent: which is ours to finalise, if it is
 /// given.
 #[inline(always)]
-fn depart(task: &Task, ready: &Queue) -> Option<*const Task> {
+fn depart(task: &Task, ready: &Queue, more: bool) -> Option<*const Task> {
     tell_host(task);
     // The frame that waits for a scope keeps the block, and must not find it among its children any more.
     let leaves_first = task.state().has(SCOPE);
     if !leaves_first {
-        waiter::hand_back(ready);
+        hand_back(task, ready, more);
+    } else if more {
+        while claim_more(task, ready) {}
     }
     let next = leave_parent(task);
     if leaves_first {
         waiter::hand_back(ready);
     }
     next
+}
+
+/// Hands back those who wait for a job that has completed: the first, who are claimed, and if there are `more`, these.
+#[inline(always)]
+fn hand_back(task: &Task, ready: &Queue, more: bool) {
+    waiter::hand_back(ready);
+    if more {
+        hand_back_others(task);
+    }
+}
+
+/// Claims the others who wait for a job, and hands them back, a few at a time.
+#[cold]
+#[inline(never)]
+fn hand_back_others(task: &Task) {
+    loop {
+        let ready = Queue::new();
+        let more = claim_more(task, &ready);
+        waiter::hand_back(&ready);
+        if !more {
+            return;
+        }
+    }
+}
+
+/// Claims a few of the others. They are suspended, perhaps for long: their memory is nowhere near. True if there may be more.
+#[cold]
+fn claim_more(task: &Task, ready: &Queue) -> bool {
+    let mut foresight = Foresight::new();
+    joiner::complete_more(
+        &task.job,
+        // SAFETY: the completion has just taken it out, under the lock.
+        |links| unsafe { foresight.ask(Waiter::of(links)) },
+        |links| claim(task, links, ready),
+    )
 }
 
 /// A host may wait in its loop for the end of a job that lived there, and ends elsewhere, with its last child.
@@ -142,10 +180,10 @@ fn tell_host(task: &Task) {
     }
 }
 
-/// Publishes the outcome and calls the handlers. Those who wait for it are claimed, and have yet to be handed back.
+/// Publishes the outcome and calls the handlers. The first who wait for it are claimed, and have yet to be handed back: true if
+/// there are more.
 #[must_use]
-fn conclude(task: &Task, mut end: End) -> Queue {
-    let ready = Queue::new();
+fn conclude(task: &Task, mut end: End, ready: &Queue) -> bool {
     if task.state().has(SCOPE) && task.state().has(DEFERRED) {
         // The frame that waits for the block of a `with_context` may see COMPLETED and go at once. What the block has
         // borrowed goes with it, so a value that it will not get must be gone before.
@@ -154,13 +192,13 @@ fn conclude(task: &Task, mut end: End) -> Queue {
             drop_stored(task);
         }
     }
-    joiner::complete(
+    let more = joiner::complete(
         &task.job,
         |state| end.decide(task, state),
-        |links| claim(task, links, &ready),
+        |links| claim(task, links, ready),
     );
     end.carry_out(task);
-    ready
+    more
 }
 
 /// Under the lock of a job, one of whose joiners this was.
@@ -188,8 +226,9 @@ pub(crate) fn complete_early(task: &Task) {
         task.job
             .set_relaxed_order(&guard, STARTED | BODY_DONE | CLOSED);
     }
-    let ready = conclude(task, End::early());
-    waiter::hand_back(&ready);
+    let ready = Queue::new();
+    let more = conclude(task, End::early(), &ready);
+    hand_back(task, &ready, more);
 }
 
 /// Takes a job out of the tree that has completed early, and gives back its own count.

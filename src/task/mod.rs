@@ -12,9 +12,10 @@
 //! - [`vtable`] is what is known of a block whose types are not; [`counted`] frees it with the last count.
 //! - [`report`] is where failures go that nobody awaits.
 //!
-//! A task block is one allocation: this header, then the result, then the closure. It is counted by the coroutine with
+//! A task block is one allocation: this header, then the result, then the closure; while the body runs, and needs no room for
+//! either, what it waits for a job with. It is counted by the coroutine with
 //! its link in the parent's child list (one count), by each handle, and by each continuation that user code holds. What
-//! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame.
+//! waits inside the runtime (a channel, a timer, the reactor) holds no count: its node is in the suspended frame, or in the block.
 
 pub(crate) mod blocks;
 pub(crate) mod cancel;

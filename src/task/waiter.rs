@@ -1,4 +1,4 @@
-//! What a suspended frame leaves in the list of what it waits for.
+//! What a suspended frame leaves in the list of what it waits for, and how those come back who were found there.
 
 use std::cell::Cell;
 use std::ptr;
@@ -12,9 +12,10 @@ use crate::task::queue::Queue;
 use crate::task::start;
 use crate::task::word::Generation;
 use crate::util::list::Links;
+use crate::util::prefetch;
 
-/// A node in a wait list. It stands in the frame of the one who waits, and holds no count: whoever takes it out of the
-/// list claims its word while holding the list's lock.
+/// A node in a wait list. It stands in the frame of the one who waits, or in its block, and holds no count: whoever takes it out of
+/// the list claims its word while holding the list's lock.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Waiter {
@@ -112,6 +113,53 @@ pub(crate) unsafe fn claim_joiner(waiter: *const Waiter, succeeded: bool, chain:
     }
     // SAFETY: passed on to the caller.
     unsafe { Waiter::claim(waiter, chain) };
+}
+
+/// Asks for the memory of many waiters, which have not been touched for long.
+///
+/// Where one is, is known from the one before it only. But many who wait for one thing have mostly been launched one after another,
+/// and their blocks lie so: then one that comes after a few others is as many blocks further on. If not, somebody else's memory
+/// comes, or none, and nothing else happens.
+#[derive(Debug)]
+pub(crate) struct Foresight {
+    before: usize,
+    /// The least distance of two that followed each other: that of two blocks.
+    step: usize,
+}
+
+impl Foresight {
+    /// How many waiters ahead.
+    const AHEAD: usize = 8;
+    /// No block is larger.
+    const MOST: usize = 1024;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            before: 0,
+            step: Self::MOST,
+        }
+    }
+
+    /// Asks for what a claim of this one's owner will touch, and of one to come.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Waiter::claim`].
+    #[inline(always)]
+    pub(crate) unsafe fn ask(&mut self, waiter: *const Waiter) {
+        // SAFETY: as in `claim`.
+        let task = unsafe { (*waiter).task };
+        let apart = task.addr().wrapping_sub(self.before);
+        self.before = task.addr();
+        self.step = self.step.min(apart);
+        let ahead = Self::AHEAD * self.step;
+        if ahead < Self::AHEAD * Self::MOST {
+            prefetch::line_to_write(task.wrapping_byte_add(ahead + Task::SWITCHED));
+            prefetch::line_to_write(waiter.wrapping_byte_add(ahead));
+            prefetch::line_to_write(waiter.wrapping_byte_add(ahead + size_of::<Waiter>() - 1));
+        }
+        prefetch::line_to_write(task.wrapping_byte_add(Task::SWITCHED));
+    }
 }
 
 /// Hands one claimed task back to its thread, where it waits for its turn even if it could run in place.

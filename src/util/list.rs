@@ -19,10 +19,13 @@ unsafe impl Send for Links {}
 // SAFETY: as above.
 unsafe impl Sync for Links {}
 
+/// What `prev` of an entry is that is in no list, before it was in one and after [`List::take_front`].
+const UNLISTED: *const Links = ptr::without_provenance(usize::MAX);
+
 impl Links {
     pub(crate) fn new() -> Self {
         Self {
-            prev: Shared::new(ptr::null()),
+            prev: Shared::new(UNLISTED),
             next: Shared::new(ptr::null()),
         }
     }
@@ -185,6 +188,33 @@ impl List {
         set(&self.last, last);
         set(&other.first, ptr::null());
         set(&other.last, ptr::null());
+    }
+
+    /// Takes the first entry out, or gives null, for a list that is [asked](List::has) what it has.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of this list.
+    #[inline]
+    pub(crate) unsafe fn take_front(&self) -> *const Links {
+        // SAFETY: passed on to the caller.
+        let first = unsafe { self.pop_front() };
+        // Of the last one that is known anyway.
+        if !get(&self.first).is_null() {
+            // SAFETY: it was listed until now, so it is alive.
+            set(unsafe { &(*first).prev }, UNLISTED);
+        }
+        first
+    }
+
+    /// Whether it has an entry that is in no other list, and comes out of this one by [`List::take_front`], or by
+    /// [`List::remove`] and is not asked for any more.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the guard of this list.
+    pub(crate) unsafe fn has(&self, links: &Links) -> bool {
+        !get(&self.first).is_null() && get(&links.prev) != UNLISTED
     }
 
     /// Takes the first entry out, or gives null.

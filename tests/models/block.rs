@@ -340,9 +340,9 @@ pub fn end_body(job: Kept<Block>) {
     let mut ready = Vec::new();
     let ended = children::end_body(&job.job, outcome, |links| claim(links, &mut ready));
     let parent = match ended {
-        Ended::Completed => {
+        Ended::Completed { more } => {
             job.count_completion();
-            hand_back(&ready);
+            hand_back_all(job, &ready, more);
             leave_parent(job)
         }
         Ended::Finalise => Some(job),
@@ -359,8 +359,8 @@ pub fn finalise(job: Kept<Block>) {
     loop {
         at.count_completion();
         let mut ready = Vec::new();
-        joiner::complete(&at.job, outcome, |links| claim(links, &mut ready));
-        hand_back(&ready);
+        let more = joiner::complete(&at.job, outcome, |links| claim(links, &mut ready));
+        hand_back_all(at, &ready, more);
         match leave_parent(at) {
             Some(parent) => at = parent,
             None => return,
@@ -375,13 +375,23 @@ fn outcome(state: State) -> u32 {
 /// The body of a coroutine has ended that completes by that, and stays in the tree until it [leaves](leave_together).
 pub fn end_and_stay(job: Kept<Block>) {
     let mut ready = Vec::new();
-    match children::end_body(&job.job, outcome, |links| claim(links, &mut ready)) {
-        Ended::Completed => {}
+    let more = match children::end_body(&job.job, outcome, |links| claim(links, &mut ready)) {
+        Ended::Completed { more } => more,
         Ended::Finalise => joiner::complete(&job.job, outcome, |links| claim(links, &mut ready)),
         Ended::Children => panic!("it has no children"),
-    }
+    };
     job.count_completion();
-    hand_back(&ready);
+    hand_back_all(job, &ready, more);
+}
+
+/// Hands back those who wait for a job that has completed: the first, who are claimed, and the others.
+fn hand_back_all(job: Kept<Block>, ready: &[Kept<Block>], mut more: bool) {
+    hand_back(ready);
+    while more {
+        let mut ready = Vec::new();
+        more = joiner::complete_more(&job.job, |_| (), |links| claim(links, &mut ready));
+        hand_back(&ready);
+    }
 }
 
 /// Children of one parent leave it, who have stayed with it until now.

@@ -134,18 +134,17 @@ struct Joining {
 /// E: completes a job, and wakes those who select.
 pub fn complete(job: Kept<Block>) {
     let mut claimed = Vec::new();
-    joiner::complete(
-        &job.job,
-        |_| 0,
-        |links| {
-            let joining: Kept<Joining> = Kept::at(links.cast());
-            // SAFETY: under the lock of the job.
-            let generation = joining.generation.with(|generation| unsafe { *generation });
-            if joining.task.word.claim_value(generation) {
-                claimed.push(joining.task);
-            }
-        },
-    );
+    let mut claim = |links: *const Links| {
+        let joining: Kept<Joining> = Kept::at(links.cast());
+        // SAFETY: under the lock of the job.
+        let generation = joining.generation.with(|generation| unsafe { *generation });
+        if joining.task.word.claim_value(generation) {
+            claimed.push(joining.task);
+        }
+    };
+    if joiner::complete(&job.job, |_| 0, &mut claim) {
+        while joiner::complete_more(&job.job, |_| (), &mut claim) {}
+    }
     hand_back(&claimed);
 }
 

@@ -24,21 +24,21 @@ struct Node {
 /// Completes a job, and claims who waits for it, if it is time.
 fn complete(job: Kept<Block>, succeeded: bool) {
     let mut claimed = Vec::new();
-    joiner::complete(
-        &job.job,
-        |_| if succeeded { SUCCEEDED } else { 0 },
-        |links| {
-            let node: Kept<Node> = Kept::at(links.cast());
-            if !node.countdown.arrive(links, succeeded) {
-                return;
-            }
-            // SAFETY: armed before it was linked, and only read since.
-            let generation = node.generation.with(|generation| unsafe { *generation });
-            if node.task.word.claim_value(generation) {
-                claimed.push(node.task);
-            }
-        },
-    );
+    let mut claim = |links: *const Links| {
+        let node: Kept<Node> = Kept::at(links.cast());
+        if !node.countdown.arrive(links, succeeded) {
+            return;
+        }
+        // SAFETY: armed before it was linked, and only read since.
+        let generation = node.generation.with(|generation| unsafe { *generation });
+        if node.task.word.claim_value(generation) {
+            claimed.push(node.task);
+        }
+    };
+    let outcome = |_| if succeeded { SUCCEEDED } else { 0 };
+    if joiner::complete(&job.job, outcome, &mut claim) {
+        while joiner::complete_more(&job.job, |_| (), &mut claim) {}
+    }
     hand_back(&claimed);
 }
 

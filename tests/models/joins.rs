@@ -83,14 +83,27 @@ fn join_a_cancelled_waiter_leaves_a_completing_job() {
     });
 }
 
-/// Two wait, in the order of the list; the first is cancelled, and may find itself taken out already. `leaves_first` says
-/// which of the two frames is left first.
-fn one_leaves_and_the_other_is_woken(leaves_first: bool) {
+/// Which of two comes first.
+#[derive(Debug, PartialEq, Eq)]
+enum First {
+    Leaves,
+    Stays,
+}
+
+/// Two wait; one is cancelled, and may find itself taken out already, or still in the list of a job that has completed. `listed`
+/// says which of the two is in front in the list, and `left` whose frame is left first.
+fn one_leaves_and_the_other_is_woken(listed: First, left: First) {
     let job = Block::coroutine(2);
     let leaves = Block::coroutine(2);
     let stays = Block::coroutine(1);
-    let leaving = Joining::begin(leaves, job).expect("not completed");
-    let staying = Joining::begin(stays, job).expect("not completed");
+    let begin = |task| Joining::begin(task, job).expect("not completed");
+    let (leaving, staying) = if listed == First::Leaves {
+        let leaving = begin(leaves);
+        (leaving, begin(stays))
+    } else {
+        let staying = begin(stays);
+        (begin(leaves), staying)
+    };
     let completer = thread::spawn(move || end_body(job));
     let canceller = thread::spawn(move || {
         let done = cancel(leaves);
@@ -106,7 +119,7 @@ fn one_leaves_and_the_other_is_woken(leaves_first: bool) {
         assert_eq!(staying.park().woken, Woken::Value);
         assert!(job.state().has(COMPLETED));
     };
-    let left = if leaves_first {
+    let left = if left == First::Leaves {
         let left = leave(leaving);
         stay(staying);
         left
@@ -126,10 +139,21 @@ fn one_leaves_and_the_other_is_woken(leaves_first: bool) {
 
 #[test]
 fn join_one_leaves_before_the_other_is_woken() {
-    check(|| one_leaves_and_the_other_is_woken(true));
+    check(|| one_leaves_and_the_other_is_woken(First::Leaves, First::Leaves));
 }
 
 #[test]
 fn join_one_leaves_after_the_other_was_woken() {
-    check(|| one_leaves_and_the_other_is_woken(false));
+    check(|| one_leaves_and_the_other_is_woken(First::Leaves, First::Stays));
+}
+
+/// The other one is taken first, and the job has completed when this one leaves.
+#[test]
+fn join_the_second_leaves_what_has_completed() {
+    check(|| one_leaves_and_the_other_is_woken(First::Stays, First::Stays));
+}
+
+#[test]
+fn join_the_second_leaves_before_the_other_is_woken() {
+    check(|| one_leaves_and_the_other_is_woken(First::Stays, First::Leaves));
 }
