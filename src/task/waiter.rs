@@ -118,8 +118,9 @@ pub(crate) unsafe fn claim_joiner(waiter: *const Waiter, succeeded: bool, chain:
 /// Asks for the memory of many waiters, which have not been touched for long.
 ///
 /// Where one is, is known from the one before it only. But many who wait for one thing have mostly been launched one after another,
-/// and their blocks lie so: then one that comes after a few others is as many blocks further on. If not, somebody else's memory
-/// comes, or none, and nothing else happens.
+/// and their blocks lie so: then one that comes after a few others is as many blocks further on. (Two workers that have started them
+/// in turns were some dozens apart, so that is looked ahead, too.) If not, somebody else's memory comes, or none, and nothing else
+/// happens.
 #[derive(Debug)]
 pub(crate) struct Foresight {
     before: usize,
@@ -128,8 +129,8 @@ pub(crate) struct Foresight {
 }
 
 impl Foresight {
-    /// How many waiters ahead.
-    const AHEAD: usize = 8;
+    /// How many blocks ahead.
+    const AHEAD: [usize; 2] = [4, 32];
     /// No block is larger.
     const MOST: usize = 1024;
 
@@ -152,11 +153,13 @@ impl Foresight {
         let apart = task.addr().wrapping_sub(self.before);
         self.before = task.addr();
         self.step = self.step.min(apart);
-        let ahead = Self::AHEAD * self.step;
-        if ahead < Self::AHEAD * Self::MOST {
-            prefetch::line_to_write(task.wrapping_byte_add(ahead + Task::SWITCHED));
-            prefetch::line_to_write(waiter.wrapping_byte_add(ahead));
-            prefetch::line_to_write(waiter.wrapping_byte_add(ahead + size_of::<Waiter>() - 1));
+        if self.step < Self::MOST {
+            for blocks in Self::AHEAD {
+                let ahead = blocks * self.step;
+                prefetch::line_to_write(task.wrapping_byte_add(ahead + Task::SWITCHED));
+                prefetch::line_to_write(waiter.wrapping_byte_add(ahead));
+                prefetch::line_to_write(waiter.wrapping_byte_add(ahead + size_of::<Waiter>() - 1));
+            }
         }
         prefetch::line_to_write(task.wrapping_byte_add(Task::SWITCHED));
     }
