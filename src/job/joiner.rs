@@ -16,7 +16,8 @@
 //! Who waits for many jobs has a node in the list of each, and a [`Countdown`]. Its suspension is published before the first
 //! node is linked, and it counts as one more job until the last is: so whoever counts down to zero finds it suspended, or it
 //! is the owner itself, and nobody has claimed it. After the wait the owner takes its nodes out, which waits for every
-//! completer that may still touch one, unless all have counted down, which is the last that they do.
+//! completer that may still touch one: unless all have counted down, which is the last that they do, and it was the last of
+//! them that has claimed it. (One that a cancellation has claimed cannot know whether the last is about to try.)
 
 use std::ptr;
 
@@ -181,10 +182,13 @@ impl Countdown {
         self.left.fetch_sub(before + 1, Ordering::AcqRel) == before + 1
     }
 
-    /// Owner: whether all have succeeded, and so have touched its nodes for the last time.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Owner: whether it may go and leave its nodes: all have succeeded, and so have touched these for the last time, and the one
+    /// who has woken it is the last of them; if it `is_cancelled`, that one may be about to claim it all the same.
+    pub(crate) fn is_over(&self, is_cancelled: bool) -> bool {
+        #[cfg(mutation = "countdown_forgets_the_last")]
+        let is_cancelled = is_cancelled && false;
         // ORDERING: acquire for what they have done.
-        self.left.load(Ordering::Acquire) == 0
+        !is_cancelled && self.left.load(Ordering::Acquire) == 0
     }
 
     /// Owner: the node of the first job that has not succeeded, if one claimed it for that.

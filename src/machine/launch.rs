@@ -23,7 +23,9 @@ pub(super) unsafe fn launch<M: StateMachine>(parent: &Task, order: Order, machin
     let here = current::home();
     let birth = birth(here, &order, &Machine::<M>::VTABLE);
     // SAFETY: this thread's home.
-    let task = unsafe { TaskCell::<M::Output, Root<M>>::allocate(here, birth, Root::new(machine)) };
+    let task = unsafe {
+        TaskCell::<M::Output, Root<M>>::allocate_stackless(here, birth, Root::new(machine))
+    };
     // SAFETY: passed on to the caller.
     unsafe { launch_task(here, Some(parent), order, task) }
 }

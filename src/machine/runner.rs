@@ -153,7 +153,7 @@ impl<M: StateMachine> Machine<M> {
         run: Self::run,
         drop_body: TaskCell::<M::Output, Root<M>>::drop_body,
         drop_value: TaskCell::<M::Output, Root<M>>::drop_value,
-        free: TaskCell::<M::Output, Root<M>>::free,
+        free: TaskCell::<M::Output, Root<M>>::free_stackless,
         stackless: Some(Stackless {
             turn: Self::turn,
             label: Self::label,

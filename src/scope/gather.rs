@@ -41,8 +41,8 @@ pub(super) fn wait_for_all<A: AsRef<Job>>(
     for (at, (job, node)) in jobs.iter().zip(&nodes).enumerate() {
         node.arm(generation);
         let job = job.as_ref().task();
-        // SAFETY: the node stands in this frame's list, which is not left before all have counted down, or `leave` was
-        // called for all.
+        // SAFETY: the node stands in this frame's list, which is not left before all have counted down and the last has claimed
+        // this task, or `leave` was called for all.
         if unsafe { joiner::join(&job.job, &node.links, || ()) } {
             continue;
         }
@@ -60,7 +60,7 @@ pub(super) fn wait_for_all<A: AsRef<Job>>(
     } else {
         here.park(generation, true, || ())
     };
-    if !countdown.is_over() {
+    if !countdown.is_over(woken == Woken::Cancelled) {
         for (job, node) in jobs.iter().zip(&nodes) {
             // SAFETY: linked above; or its job had completed, and then this does nothing; or it was not its turn.
             unsafe { leave(job.as_ref(), node) };

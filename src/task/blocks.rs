@@ -29,13 +29,13 @@ pub(crate) use depot::trim;
 use pile::Pile;
 
 use crate::task::home::Home;
-use crate::task::{Task, cell, current};
+use crate::task::{Task, current};
 
 /// The alignment of the blocks of coroutines, and the step between their sizes.
 const ALIGN: usize = 16;
 /// The smallest of them.
-const LEAST: usize = cell::LEAST;
-const CLASSES: usize = 20;
+const LEAST: usize = 208;
+const CLASSES: usize = 22;
 /// The largest block.
 const MOST: usize = LEAST + (CLASSES - 2) * ALIGN;
 

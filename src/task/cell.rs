@@ -32,15 +32,12 @@ struct Waiting {
     waiter: Waiter,
 }
 
-/// The bytes of the smallest block of a coroutine.
-pub(super) const LEAST: usize = size_of::<Waiting>();
-
 impl Task {
     /// Owner: where a coroutine that runs on a stack of its own may leave what others look for when it waits, since that stack will be
     /// far away for them, and hardly two have theirs on one page. Of the block nothing but the header is in use meanwhile.
     #[inline(always)]
     pub(crate) fn resting_place(&self) -> Option<*mut Waiter> {
-        // Whatever has a stack is a coroutine, whose block is one.
+        // Whatever has a stack is a coroutine that may have one, whose block is a `Block`.
         self.stack.get()?;
         let waiting: *mut Waiting = whole(self).cast_mut().cast();
         // SAFETY: in bounds of such a block.
@@ -80,9 +77,31 @@ impl<T, F> TaskCell<T, F> {
         body: F,
     ) -> NonNull<Task> {
         // SAFETY: passed on to the caller.
-        let cell: NonNull<Self> = unsafe { blocks::take::<Block<T, F>>(here) }.cast();
+        unsafe { Self::begin(blocks::take::<Block<T, F>>(here).cast(), birth, body) }
+    }
+
+    /// The same for what will never have a stack, nor therefore a resting place.
+    ///
+    /// # Safety
+    ///
+    /// As for `allocate`.
+    #[inline]
+    pub(crate) unsafe fn allocate_stackless(
+        here: Option<&'static Home>,
+        birth: Birth,
+        body: F,
+    ) -> NonNull<Task> {
+        // SAFETY: passed on to the caller.
+        unsafe { Self::begin(blocks::take::<Self>(here), birth, body) }
+    }
+
+    /// # Safety
+    ///
+    /// The memory is for this, and the caller's alone.
+    #[inline(always)]
+    unsafe fn begin(cell: NonNull<Self>, birth: Birth, body: F) -> NonNull<Task> {
         // Each where it is to stand: made first and then moved, the task would be copied by a call.
-        // SAFETY: memory for it, which is ours. The value needs nothing.
+        // SAFETY: passed on to the caller. The value needs nothing.
         unsafe {
             (&raw mut (*cell.as_ptr()).task).write(Task::new(birth));
             (&raw mut (*cell.as_ptr()).body).write(UnsafeCell::new(ManuallyDrop::new(body)));
@@ -155,6 +174,16 @@ impl<T, F> TaskCell<T, F> {
     pub(crate) unsafe fn free(task: NonNull<Task>) {
         // SAFETY: `allocate` took it, for this type.
         unsafe { blocks::give(task.cast::<Block<T, F>>()) };
+    }
+
+    /// The same for a block of [`allocate_stackless`](Self::allocate_stackless).
+    ///
+    /// # Safety
+    ///
+    /// As for `free`.
+    pub(crate) unsafe fn free_stackless(task: NonNull<Task>) {
+        // SAFETY: `allocate_stackless` took it, for this type.
+        unsafe { blocks::give(task.cast::<Self>()) };
     }
 }
 

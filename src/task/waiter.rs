@@ -152,7 +152,10 @@ impl Foresight {
         let task = unsafe { (*waiter).task };
         let apart = task.addr().wrapping_sub(self.before);
         self.before = task.addr();
-        self.step = self.step.min(apart);
+        // It may also wait twice, by two nodes.
+        if apart > 0 {
+            self.step = self.step.min(apart);
+        }
         if self.step < Self::MOST {
             for blocks in Self::AHEAD {
                 let ahead = blocks * self.step;

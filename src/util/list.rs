@@ -194,7 +194,7 @@ impl List {
     ///
     /// # Safety
     ///
-    /// The caller holds the guard of this list.
+    /// The caller holds the guard of this list. Nothing is put into it any more.
     #[inline]
     pub(crate) unsafe fn take_front(&self) -> *const Links {
         // SAFETY: passed on to the caller.

@@ -85,7 +85,7 @@ fn wait_for_all(task: Kept<Block>, jobs: [Kept<Block>; 2]) -> Gathered {
     } else {
         park(task, generation, true, || ()).woken
     };
-    if !countdown.is_over() {
+    if !countdown.is_over(woken == Woken::Cancelled) {
         for (job, node) in jobs.iter().zip(nodes).take(armed) {
             // SAFETY: linked above, or the job had completed.
             unsafe { joiner::leave(&job.job, &node.links) };
@@ -156,15 +156,42 @@ fn gather_meets_the_cancellation_of_its_owner() {
         let jobs = [Block::coroutine(1), Block::coroutine(1)];
         let [ending, _] = jobs;
         let other = thread::spawn(move || complete(ending, true));
-        let canceller = thread::spawn(move || {
-            cancel(task);
-            release(task);
-        });
+        let canceller = cancelled_by_another(task);
         assert_eq!(wait_for_all(task, jobs), Gathered::Cancelled);
         other.join().unwrap();
         canceller.join().unwrap();
         demand_not_sent(task);
         for block in [jobs[0], jobs[1], task] {
+            release(block);
+        }
+    });
+}
+
+fn cancelled_by_another(task: Kept<Block>) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        cancel(task);
+        release(task);
+    })
+}
+
+/// All have counted down, and the last of them comes too late to claim the owner, which leaves with the nodes.
+#[test]
+fn gather_meets_a_cancellation_before_the_last_claims() {
+    check(|| {
+        let task = Block::coroutine(2);
+        let jobs = [Block::coroutine(1), Block::coroutine(1)];
+        let [first, last] = jobs;
+        complete(first, true);
+        let other = thread::spawn(move || complete(last, true));
+        let canceller = cancelled_by_another(task);
+        assert!(matches!(
+            wait_for_all(task, jobs),
+            Gathered::All | Gathered::Cancelled
+        ));
+        other.join().unwrap();
+        canceller.join().unwrap();
+        demand_not_sent(task);
+        for block in [first, last, task] {
             release(block);
         }
     });
