@@ -19,7 +19,8 @@ fn in_time(block: impl FnOnce() -> Result<()>) {
     run_blocking(|_| with_timeout(ms(LONG), |_| block())).unwrap();
 }
 
-/// Waits until so many have said that they are about to wait, and then for the last of these to do so.
+/// Waits until so many have said that they are about to wait, and gives the last of these a moment to do so; who has not then
+/// finds the job completed, and goes on as well.
 fn await_count(count: &AtomicUsize, expected: usize) -> Result<()> {
     while count.load(Ordering::SeqCst) < expected {
         yield_()?;

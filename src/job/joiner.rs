@@ -72,7 +72,7 @@ pub(crate) unsafe fn leave(job: &JobNode, links: &Links) {
 
 /// Publishes the outcome and takes the first waiters, in the order of their arrival. `claim` runs under the lock for each; it
 /// may claim the waiter's coroutine, and the node may die once that coroutine is queued, which is why it must not be
-/// queued before this function has returned. True if there are more, whom [`complete_more`] takes.
+/// queued before this function has returned. True if there may be more, whom [`complete_more`] takes.
 #[inline]
 #[must_use]
 pub(crate) fn complete(

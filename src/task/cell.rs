@@ -1,4 +1,4 @@
-//! The three forms of a task block: a coroutine with its closure and result, and blocks without a body.
+//! The forms of a task block: a coroutine with its closure and result, and blocks without a body.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};

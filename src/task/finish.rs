@@ -134,7 +134,7 @@ fn depart(task: &Task, ready: &Queue, more: bool) -> Option<*const Task> {
     next
 }
 
-/// Hands back those who wait for a job that has completed: the first, who are claimed, and if there are `more`, these.
+/// Hands back those who wait for a job that has completed: the first, who are claimed, and if there may be `more`, these.
 #[inline(always)]
 fn hand_back(task: &Task, ready: &Queue, more: bool) {
     waiter::hand_back(ready);
@@ -181,7 +181,7 @@ fn tell_host(task: &Task) {
 }
 
 /// Publishes the outcome and calls the handlers. The first who wait for it are claimed, and have yet to be handed back: true if
-/// there are more.
+/// there may be more.
 #[must_use]
 fn conclude(task: &Task, mut end: End, ready: &Queue) -> bool {
     if task.state().has(SCOPE) && task.state().has(DEFERRED) {

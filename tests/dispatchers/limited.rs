@@ -163,9 +163,11 @@ fn coroutines_that_are_cancelled_before_they_start_give_their_slot_back() {
     let view = Dispatchers::io().limited_parallelism(1);
     run_blocking(|_| {
         let scope = CoroutineScope::new(SupervisorJob::new() + view.clone());
-        let busy = scope.launch(|_| std::thread::sleep(ms(20)));
+        let (leave, left) = std::sync::mpsc::channel::<()>();
+        let busy = scope.launch(move |_| assert!(left.recv().is_err()));
         let many: Vec<Job> = (0..50).map(|_| scope.launch(|_| ())).collect();
         many.iter().for_each(Job::cancel);
+        drop(leave);
         join_all(&many)?;
         busy.join()?;
         assert_eq!(scope.async_(|_| Ok(1)).await_()?, 1);
