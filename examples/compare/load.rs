@@ -1,74 +1,91 @@
-//! Clients of the servers: a plain thread, on which a round is a message on each connection and the answer to it.
+//! Clients of the servers: one thread with a coroutine for each connection, which sends a message, waits for the answer, and
+//! sends the next.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use switchback::{Error, Result, ms};
+use switchback::net::TcpStream;
+use switchback::prelude::*;
 
 use crate::program::Program;
 
-const WARM_UP: Duration = ms(300);
+const WARM_UP: Duration = ms(500);
 const MEASURED: Duration = ms(1500);
+/// After so long a server answers no more.
+const PATIENCE: Duration = ms(30_000);
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: compare\r\n\r\n";
 const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
 const MESSAGE: &[u8] = &[b'x'; 64];
 
-/// Starts a server, and gives what a request takes: of the server's processor time, and of everybody's time. Client and
-/// server share the machine, so the first tells more of the server.
+/// Starts a server, and gives what a request takes: of the server's processor time, and of everybody's time, and how long its
+/// client waits at worst, but for one in a hundred. Clients and server share the machine, so the first tells most of the server.
 pub fn measure(program: &Program, server: &str, clients: usize) -> Result<Vec<(String, f64)>> {
     let (request, answer) = match server {
         "http_server" => (REQUEST, ANSWER),
         _ => (MESSAGE, MESSAGE),
     };
     let running = Running::start(program, server)?;
-    let mut connections = Vec::new();
-    for _ in 0..clients {
-        let stream = TcpStream::connect(("127.0.0.1", running.port))?;
-        stream.set_nodelay(true)?;
-        connections.push(stream);
-    }
-    rounds(&mut connections, request, answer, WARM_UP)?;
-    let cpu = running.cpu_time()?;
-    let start = Instant::now();
-    let requests = rounds(&mut connections, request, answer, MEASURED)?;
-    let wall = start.elapsed();
-    let cpu = running.cpu_time()?.saturating_sub(cpu);
+    let (cpu, mut waits) = run_blocking(|_| {
+        with_timeout(PATIENCE, |s| {
+            let mut connections = Vec::new();
+            for _ in 0..clients {
+                connections.push(TcpStream::connect(("127.0.0.1", running.port))?);
+            }
+            let begin = Instant::now() + WARM_UP;
+            let end = begin + MEASURED;
+            let clients: Vec<_> = connections
+                .into_iter()
+                .map(|stream| s.async_(move |_| ask(stream, request, answer, begin, end)))
+                .collect();
+            delay(begin - Instant::now())?;
+            let before = running.cpu_time()?;
+            delay(end - Instant::now())?;
+            let cpu = running.cpu_time()?.saturating_sub(before);
+            Ok((cpu, await_all(clients)?.concat()))
+        })
+    })?;
     running.end()?;
-    let per_request = |time: Duration| time.as_nanos() as f64 / requests as f64;
+    waits.sort_unstable();
+    let at_worst = waits
+        .get(waits.len() * 99 / 100)
+        .ok_or_else(|| Error::msg("no request was answered in time"))?;
+    let per_request = |time: Duration| time.as_nanos() as f64 / waits.len() as f64;
     Ok(vec![
         ("server_cpu_ns_per_req".to_owned(), per_request(cpu)),
-        ("ns_per_req".to_owned(), per_request(wall)),
+        ("ns_per_req".to_owned(), per_request(MEASURED)),
+        ("p99_us".to_owned(), at_worst.as_secs_f64() * 1e6),
     ])
 }
 
-/// Goes on for so long, and gives the number of requests.
-fn rounds(
-    connections: &mut [TcpStream],
+/// One client, up to the end. How long it waited for each answer that it got after the beginning.
+fn ask(
+    mut stream: TcpStream,
     request: &[u8],
     answer: &[u8],
-    time: Duration,
-) -> Result<u64> {
+    begin: Instant,
+    end: Instant,
+) -> Result<Vec<Duration>> {
+    stream.set_nodelay(true)?;
+    let mut waits = Vec::new();
     let mut buffer = vec![0; answer.len()];
-    let mut requests = 0;
-    let start = Instant::now();
-    while start.elapsed() < time {
-        for stream in &mut *connections {
-            stream.write_all(request)?;
+    let mut asked = Instant::now();
+    while asked < end {
+        stream.write_all(request)?;
+        stream.read_exact(&mut buffer)?;
+        if buffer != answer {
+            return Err(Error::msg("a wrong answer"));
         }
-        for stream in &mut *connections {
-            stream.read_exact(&mut buffer)?;
-            if buffer != answer {
-                return Err(Error::msg("a wrong answer"));
-            }
-            requests += 1;
+        let answered = Instant::now();
+        if (begin..end).contains(&answered) {
+            waits.push(answered - asked);
         }
+        asked = answered;
     }
-    Ok(requests)
+    Ok(waits)
 }
 
 /// A server that runs, and is killed when dropped.

@@ -26,7 +26,7 @@ const USAGE: &str = "usage: compare [--rounds N] [WORKLOAD..]";
 const ROUNDS: usize = 5;
 /// What is measured by its clients, and by how many at once.
 const SERVERS: [&str; 2] = ["echo_server", "http_server"];
-const CLIENTS: usize = 64;
+const CLIENTS: [usize; 2] = [64, 1000];
 
 /// What to compare, and how often.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ impl Options {
 struct Pair {
     name: String,
     workloads: [String; 2],
+    /// Of a server.
+    clients: Option<usize>,
 }
 
 /// The workloads that are asked for. What tokio has in a second form is compared with both.
@@ -79,11 +81,21 @@ fn pairs(programs: &[Program; 2], options: &Options) -> Result<Vec<Pair>> {
         if !ours.contains(name) {
             return Err(Error::msg(format!("there is no workload {name}")));
         }
+        if SERVERS.contains(&name.as_str()) {
+            let kind = name.trim_end_matches("_server");
+            pairs.extend(CLIENTS.map(|clients| Pair {
+                name: format!("{kind}_{clients}"),
+                workloads: [name.clone(), name.clone()],
+                clients: Some(clients),
+            }));
+            continue;
+        }
         let forms = ["", "_selfwake", "_raw"].map(|form| format!("{name}{form}"));
         for form in forms.into_iter().filter(|form| theirs.contains(form)) {
             pairs.push(Pair {
                 name: form.clone(),
                 workloads: [name.clone(), form],
+                clients: None,
             });
         }
     }
@@ -99,10 +111,9 @@ fn compare(options: &Options) -> Result<Table> {
             let turns = if round % 2 == 0 { [0, 1] } else { [1, 0] };
             for who in turns {
                 let workload = &pair.workloads[who];
-                let figures = if SERVERS.contains(&workload.as_str()) {
-                    load::measure(&programs[who], workload, CLIENTS)?
-                } else {
-                    programs[who].measure(workload)?
+                let figures = match pair.clients {
+                    Some(clients) => load::measure(&programs[who], workload, clients)?,
+                    None => programs[who].measure(workload)?,
                 };
                 for (figure, value) in figures {
                     table.add(&pair.name, &figure, who, value);
