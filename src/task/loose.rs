@@ -75,7 +75,7 @@ impl Hook {
 /// # Safety
 ///
 /// `outer` is the innermost job of the task that runs here, if there is one.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn open(
     here: &Here,
     outer: *const Task,
@@ -131,7 +131,7 @@ pub(crate) unsafe fn open(
 /// # Safety
 ///
 /// `job` came from [`open`] in the same frame, and is the innermost one; if this is true, it is not used any more.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn close(here: &Here, job: NonNull<Task>) -> bool {
     // SAFETY: open, so alive.
     let task = unsafe { job.as_ref() };
