@@ -154,7 +154,7 @@ impl Frame {
     /// to the end.
     #[inline]
     pub(crate) fn run<'env, T>(
-        mut self,
+        self,
         body: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> Result<T>,
         before_leaving: impl FnOnce(),
     ) -> Result<T> {
@@ -168,7 +168,9 @@ impl Frame {
             std::mem::forget(self);
             return ended.unwrap_or_else(|_| unreachable!("asked above"));
         }
-        self.leave(guard, ended, before_leaving)
+        // Moved here, so that it is in memory on this way only.
+        let mut frame = self;
+        frame.leave(guard, ended, before_leaving)
     }
 
     /// Steps 3 to 5.

@@ -74,8 +74,12 @@ fn a_comparison_has_a_row_for_each_figure() {
     assert!(names.eq([
         ("`spawn_batch_10k`", "ns_per_op"),
         ("", "cpu_ns_per_op"),
-        ("`echo_server`", "server_cpu_ns_per_req"),
+        ("`echo_64`", "server_cpu_ns_per_req"),
         ("", "ns_per_req"),
+        ("", "p99_us"),
+        ("`echo_1000`", "server_cpu_ns_per_req"),
+        ("", "ns_per_req"),
+        ("", "p99_us"),
     ]));
 }
 
