@@ -75,7 +75,8 @@ impl Hook {
 /// # Safety
 ///
 /// `outer` is the innermost job of the task that runs here, if there is one.
-#[inline(always)]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) unsafe fn open(
     here: &Here,
     outer: *const Task,
@@ -131,7 +132,8 @@ pub(crate) unsafe fn open(
 /// # Safety
 ///
 /// `job` came from [`open`] in the same frame, and is the innermost one; if this is true, it is not used any more.
-#[inline(always)]
+#[cfg_attr(debug_assertions, inline)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(crate) unsafe fn close(here: &Here, job: NonNull<Task>) -> bool {
     // SAFETY: open, so alive.
     let task = unsafe { job.as_ref() };
