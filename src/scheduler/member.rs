@@ -23,6 +23,7 @@ pub(crate) struct Member {
     in_vain: Cell<u32>,
     /// What it has noticed about each worker.
     notes: Box<[Cell<Note>]>,
+    robbed: Cell<Option<usize>>,
     lookout: Lookout,
     watch: Watch,
     /// Whether the last to start in a while that is for that was one that others have given.
@@ -44,6 +45,7 @@ impl Member {
             queue,
             in_vain: Cell::new(0),
             notes: pool.seats.iter().map(|_| Cell::default()).collect(),
+            robbed: Cell::new(None),
             lookout: Lookout::new(index),
             watch: Watch::new(pool.seats.len()),
             was_given: Cell::new(false),
@@ -217,6 +219,10 @@ impl Queues for Member {
 
     fn notes(&self, victim: usize) -> &Cell<Note> {
         &self.notes[victim]
+    }
+
+    fn robbed(&self) -> &Cell<Option<usize>> {
+        &self.robbed
     }
 
     fn steal_given(&self, victim: usize) -> Option<Fresh> {

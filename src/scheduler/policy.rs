@@ -14,6 +14,9 @@
 //! vain, in one search or, where its own work interrupts it, in several. Nobody searches before a launch has woken somebody: a
 //! worker that is idle because its coroutines wait for each other or for the world goes to sleep at once, and without a timer.
 //!
+//! One who has just taken much of what another has launched takes from that one again, if there is much, before it would search: who
+//! launches a hundred thousand in a loop looks for searchers at each.
+//!
 //! Nobody sleeps while work waits: whoever gives up searching takes itself out of the count of searchers, announces its
 //! sleep, and only then looks at all queues once more; whoever launches pushes first and then reads that count and looks for
 //! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
@@ -146,6 +149,9 @@ pub(crate) trait Queues {
 
     /// What this worker has noticed about another one.
     fn notes(&self, victim: usize) -> &Cell<Note>;
+
+    /// From whom this worker has just taken much, until it has looked there again.
+    fn robbed(&self) -> &Cell<Option<usize>>;
 
     /// Takes the first of what others have given to another worker.
     fn steal_given(&self, victim: usize) -> Option<Self::Work>;
@@ -298,9 +304,31 @@ impl Lookout {
 
 /// Searches for work, or sleeps until there is some.
 pub(crate) fn search(me: &impl Idler) {
+    if take_again(me) {
+        return;
+    }
     me.enter_idle();
     search_as_idle(me);
     me.leave_idle();
+}
+
+/// Takes from whom it has just taken much, if there is much again. Where one launches a great many this is where the next ones are,
+/// and a search would be paid for by that one as well: at each launch it looks whether anybody searches.
+fn take_again(me: &impl Idler) -> bool {
+    let taken = me.with_queues(|queues| {
+        let victim = queues.robbed().take()?;
+        let work = steal_of(queues, victim, |waiting| waiting > KEEP)?;
+        Some((victim, work))
+    });
+    let Some((victim, work)) = taken else {
+        return false;
+    };
+    me.place(work);
+    // As after a search.
+    if me.floor().waiting(victim) > 0 {
+        launched(me.floor());
+    }
+    true
 }
 
 fn search_as_idle(me: &impl Idler) {
@@ -384,16 +412,23 @@ fn take_from_anybody<I: Idler>(
 }
 
 fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option<Q::Work> {
-    let floor = queues.floor();
-    for victim in others(queues) {
-        let waiting = floor.waiting(victim);
-        if wanted(victim, waiting)
-            && let Some(work) = queues.steal_from(victim, waiting > KEEP)
-        {
-            return Some(work);
-        }
+    others(queues).find_map(|victim| steal_of(queues, victim, |waiting| wanted(victim, waiting)))
+}
+
+/// Takes from this one, if the number of what waits there is `wanted`.
+fn steal_of<Q: Queues>(
+    queues: &Q,
+    victim: usize,
+    wanted: impl FnOnce(usize) -> bool,
+) -> Option<Q::Work> {
+    let waiting = queues.floor().waiting(victim);
+    if !wanted(waiting) {
+        return None;
     }
-    None
+    let is_much = waiting > KEEP;
+    let work = queues.steal_from(victim, is_much)?;
+    queues.robbed().set(is_much.then_some(victim));
+    Some(work)
 }
 
 /// Takes of what was given to a worker that has more of it than it could start soon.

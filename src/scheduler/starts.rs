@@ -112,7 +112,7 @@ impl Worker {
         let task = fresh.task();
         // Who launched it has perhaps written it on another processor, and it will take one of many stacks, as those after it
         // will: what is waited for at once is waited for but once.
-        prefetch::lines(task, BLOCK_LINES);
+        prefetch::lines_to_write(task, BLOCK_LINES);
         self.with_stacks(|stacks| stacks.prefetch(StackSize::DEFAULT));
         match self.member() {
             Some(member) if member.may_give() => give(member, fresh),

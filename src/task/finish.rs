@@ -244,14 +244,14 @@ pub(crate) fn leave(task: &Task) {
     finalise_next(leave_parent(task));
 }
 
-/// Takes some out of the tree that have completed and have one parent, linked from the newest on, and gives back their own
+/// Takes some out of the tree that have completed and have one parent, linked from the oldest on, and gives back their own
 /// counts. The parent, if it is the caller's to finalise.
-pub(super) fn leave_together(newest: *const Task) -> Option<*const Task> {
+pub(super) fn leave_together(oldest: *const Task) -> Option<*const Task> {
     // SAFETY: its own count keeps each of them until it is released, below.
-    let first = unsafe { newest.as_ref() }?;
+    let first = unsafe { oldest.as_ref() }?;
     // SAFETY: as above.
-    let next = detach(first, chain(newest).map(|child| unsafe { child.as_ref() }));
-    chain(newest).for_each(release);
+    let next = detach(first, chain(oldest).map(|child| unsafe { child.as_ref() }));
+    chain(oldest).for_each(release);
     next
 }
 

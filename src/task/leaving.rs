@@ -43,7 +43,10 @@ pub(crate) struct Leaving {
     /// Their parent. Null if there are none.
     parent: Cell<*const JobNode>,
     count: Cell<u32>,
-    /// The one that came last, linked to the one before it.
+    /// The one that came first, linked to the one after it: so their blocks go back in the order of all others of the thread, and
+    /// are taken in that order again, which is that of their addresses mostly.
+    oldest: Cell<*const Task>,
+    /// The one that came last, if there is one.
     newest: Cell<*const Task>,
     /// A sibling follows the one that runs now: so that may stay.
     expected: Cell<bool>,
@@ -54,6 +57,7 @@ impl Leaving {
         Self {
             parent: Cell::new(ptr::null()),
             count: Cell::new(0),
+            oldest: Cell::new(ptr::null()),
             newest: Cell::new(ptr::null()),
             expected: Cell::new(false),
         }
@@ -83,9 +87,15 @@ impl Leaving {
         self.parent.set(parent);
         self.count.set(self.count.get() + 1);
         // It has ended, so it is in no queue; and its own count keeps it until it has left.
-        task.link()
-            .store(self.newest.get().cast_mut(), Ordering::Relaxed);
-        self.newest.set(task);
+        task.link().store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: it stays, so its own count keeps it.
+        match unsafe { self.newest.replace(task).as_ref() } {
+            Some(newest) => {
+                let link = newest.link();
+                link.store(ptr::from_ref(task).cast_mut(), Ordering::Relaxed);
+            }
+            None => self.oldest.set(task),
+        }
     }
 
     /// All of them leave. Their parent, if it is the caller's to finalise.
@@ -93,13 +103,14 @@ impl Leaving {
     fn leave(&self) -> Option<*const Task> {
         self.parent.set(ptr::null());
         self.count.set(0);
-        finish::leave_together(self.newest.replace(ptr::null()))
+        self.newest.set(ptr::null());
+        finish::leave_together(self.oldest.replace(ptr::null()))
     }
 }
 
 /// Those that stay, as they are linked. The next one is looked up before one is given.
-pub(super) fn chain(newest: *const Task) -> impl Iterator<Item = NonNull<Task>> {
-    let mut at = newest;
+pub(super) fn chain(oldest: *const Task) -> impl Iterator<Item = NonNull<Task>> {
+    let mut at = oldest;
     iter::from_fn(move || {
         let this = NonNull::new(at.cast_mut())?;
         // SAFETY: its own count keeps it until it has left, which is after this.

@@ -46,22 +46,39 @@ fn one(address: *const u8) {
 #[inline(always)]
 fn one(_: *const u8) {}
 
+/// Asks for the `lines` lines of memory from this address upwards, in order to write them. Nothing is read, so any address will
+/// do. Another thread has perhaps just written them: they do not come once to be read, and once more to be written.
+#[inline(always)]
+pub(crate) fn lines_to_write<T>(from: *const T, lines: usize) {
+    let address = |line| from.cast::<u8>().wrapping_add(line * LINE);
+    if knows_how_to_write() {
+        (0..lines).for_each(|line| one_to_write(address(line)));
+    } else {
+        (0..lines).for_each(|line| one(address(line)));
+    }
+}
+
 /// Asks for the line of memory at this address, in order to write it. Nothing is read, so any address will do.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 pub(crate) fn line_to_write<T>(address: *const T) {
-    if knows_prefetchw() {
-        // SAFETY: a hint that this processor knows, which faults nowhere and changes nothing that a program sees.
-        unsafe {
-            std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
-        }
+    if knows_how_to_write() {
+        one_to_write(address.cast());
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+fn one_to_write(address: *const u8) {
+    // SAFETY: a hint that this processor knows, which faults nowhere and changes nothing that a program sees.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }
 }
 
 /// Whether the processor knows the instruction, which the first ones of this architecture may refuse.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
-fn knows_prefetchw() -> bool {
+fn knows_how_to_write() -> bool {
     use std::sync::atomic::{AtomicU8, Ordering};
 
     const UNKNOWN: u8 = 0;
@@ -87,17 +104,21 @@ fn knows_prefetchw() -> bool {
     }
 }
 
-/// Asks for the line of memory at this address, in order to write it. Nothing is read, so any address will do.
 #[cfg(all(target_arch = "aarch64", not(miri)))]
 #[inline(always)]
-pub(crate) fn line_to_write<T>(address: *const T) {
+fn one_to_write(address: *const u8) {
     // SAFETY: a hint, which faults nowhere and changes nothing that a program sees.
     unsafe {
         std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }
 }
 
-/// Asks for nothing.
 #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[inline(always)]
-pub(crate) fn line_to_write<T>(_: *const T) {}
+fn one_to_write(_: *const u8) {}
+
+#[cfg(any(miri, not(target_arch = "x86_64")))]
+#[inline(always)]
+fn knows_how_to_write() -> bool {
+    true
+}

