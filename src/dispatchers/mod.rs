@@ -42,7 +42,8 @@ static DEFAULT_ELEMENTS: LazyLock<Arc<Elements>> = LazyLock::new(|| {
 
 impl Dispatchers {
     /// For work that computes: as many threads as the machine has cores, at least two. Coroutines that have not started
-    /// may be taken over by an idle worker.
+    /// may be taken over by an idle worker; and after some milliseconds by a busy one, if theirs does not get round to them. Those
+    /// that other threads have launched start as well where the workers always have some of their own.
     ///
     /// No thread is pinned. But one that was woken, and that the system keeps waiting for long although others could run it, is moved
     /// to another processor (`sched_setaffinity`); before it goes on its set is what it was. Where system calls are filtered, that is

@@ -9,6 +9,7 @@ use crate::scheduler::gate::Gate;
 use crate::scheduler::own::{OwnQueue, retry};
 use crate::scheduler::policy::{self, Lookout, Note, Queues};
 use crate::scheduler::pool::{Pool, Seat, load};
+use crate::scheduler::rounds::Rounds;
 use crate::task::home::Home;
 
 /// A worker's own place in the pool.
@@ -25,6 +26,7 @@ pub(crate) struct Member {
     notes: Box<[Cell<Note>]>,
     robbed: Cell<Option<usize>>,
     lookout: Lookout,
+    rounds: Rounds,
     watch: Watch,
     /// Whether the last to start in a while that is for that was one that others have given.
     was_given: Cell<bool>,
@@ -47,6 +49,7 @@ impl Member {
             notes: pool.seats.iter().map(|_| Cell::default()).collect(),
             robbed: Cell::new(None),
             lookout: Lookout::new(index),
+            rounds: Rounds::new(index),
             watch: Watch::new(pool.seats.len()),
             was_given: Cell::new(false),
         }
@@ -132,6 +135,14 @@ impl Member {
         }
     }
 
+    /// Once in a while, what another worker does not get round to.
+    pub(super) fn overdue(&self, now: u64) -> Option<Fresh> {
+        if !self.rounds.are_due(now) {
+            return None;
+        }
+        self.rounds.visit(self, now)
+    }
+
     /// Whether this worker has nothing left to do in a pool that was shut.
     pub(crate) fn is_over(&self) -> bool {
         self.pool.is_over(self.home)
@@ -190,18 +201,24 @@ impl Queues for Member {
     }
 
     #[inline(always)]
+    fn taken(&self) -> u32 {
+        self.seat.taken.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
     fn own(&self) -> Option<Fresh> {
         if self.queue.is_empty() {
             return None;
         }
-        let taken = self.seat.taken.load(Ordering::Relaxed);
-        let fresh = self.queue.pop(self.goes_deep(), taken)?;
+        let fresh = self.queue.pop(self.goes_deep(), self.taken())?;
         self.seat.count_taken();
         Some(fresh)
     }
 
     fn injected(&self) -> Option<Fresh> {
-        retry(|| self.pool.injected.steal())
+        let fresh = retry(|| self.pool.injected.steal())?;
+        self.seat.count_taken();
+        Some(fresh)
     }
 
     fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {

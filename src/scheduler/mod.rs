@@ -13,6 +13,7 @@
 //! - [`member`] is a worker's own place in it.
 //! - [`apart`] keeps one of them from waiting behind the one that has woken it.
 //! - [`policy`] is what those workers decide, apart from what they are made of; [`search`] is what an idle one gives to it.
+//! - [`rounds`] is how those who are not idle notice what another one does not get round to.
 //! - [`io`] is the pool that grows with the threads that block.
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
 
@@ -30,6 +31,7 @@ mod patience;
 mod policy;
 pub(crate) mod pool;
 mod resting;
+mod rounds;
 mod running;
 mod search;
 pub(crate) mod single;

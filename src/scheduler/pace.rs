@@ -173,6 +173,12 @@ impl Pace {
         self.begin(now, starts && self.has_seat.get());
     }
 
+    /// When it looked last, if there was a clock to go by.
+    pub(super) fn looked_at(&self) -> Option<u64> {
+        let (_, at) = self.began.get();
+        (at < u64::MAX).then_some(at)
+    }
+
     /// A look without a clock to go by.
     pub(super) fn look_untimed(&self) {
         self.begin(u64::MAX, false);

@@ -17,6 +17,8 @@
 //! One who has just taken much of what another has launched takes from that one again, if there is much, before it would search: who
 //! launches a hundred thousand in a loop looks for searchers at each.
 //!
+//! Where nobody is idle it is those who have enough to do that notice what another one does not get round to ([`rounds`]).
+//!
 //! Nobody sleeps while work waits: whoever gives up searching takes itself out of the count of searchers, announces its
 //! sleep, and only then looks at all queues once more; whoever launches pushes first and then reads that count and looks for
 //! a sleeper. With a fence between on both sides one of the two sees the other. While somebody searches the others may
@@ -37,6 +39,7 @@
 //! have come to host too much since the last look.
 //!
 //! [`pool`]: super::pool
+//! [`rounds`]: super::rounds
 //! [`search`]: super::search
 
 use std::cell::Cell;
@@ -70,6 +73,8 @@ const SEARCHING_ONE_IN: usize = 8;
 
 /// How many turns of a worker pass between two looks at the outside.
 pub(crate) const LOOK_EVERY: u32 = 61;
+/// How often what other threads have launched comes before what a worker has launched itself.
+const INJECTED_EVERY: u32 = 8;
 /// How often a worker prefers what has not started to what is ready.
 pub(crate) const FRESH_EVERY: u32 = 8;
 /// How many coroutines may run on one stack one after another before the loop has its turn.
@@ -83,7 +88,7 @@ pub(crate) trait Floor {
     /// How much unstarted work is in a worker's queue.
     fn waiting(&self, seat: usize) -> usize;
 
-    /// How often a worker has taken something from its own queue.
+    /// How often a worker has taken something: from its own queue, of what it was given, or of what other threads have launched.
     fn taken(&self, seat: usize) -> u32;
 
     /// How many coroutines a worker hosts, with those that are on their way to it. `None` if its thread could not be started.
@@ -133,6 +138,9 @@ pub(crate) trait Queues {
 
     /// Which worker it is.
     fn seat(&self) -> usize;
+
+    /// How often it has taken something.
+    fn taken(&self) -> u32;
 
     /// Takes the next of its own queue: the newest if the worker [`goes_deep`].
     fn own(&self) -> Option<Self::Work>;
@@ -212,18 +220,21 @@ pub(crate) fn given_at_once(last: u32, now: u32, turns: u32, has_ready: bool) ->
     }
 }
 
-/// The next coroutine that a worker starts: of its own, or of those that other threads have launched. What it was given
+/// The next coroutine that a worker starts: of its own, or of those that other threads have launched, which come first every eighth
+/// time, since there may always be more of its own. What it was given
 /// becomes ready at its looks outside, [some each time](given_at_once), so that neither what it has launched itself nor what is
 /// woken waits for all of that; in a while for what has not started it takes turns with this.
 #[inline(always)]
 pub(crate) fn next<Q: Queues>(queues: &Q) -> Option<Q::Work> {
-    if let Some(work) = queues.own() {
-        return Some(work);
+    let injected = || {
+        let has_some = queues.floor().has_injected();
+        has_some.then(|| queues.injected()).flatten()
+    };
+    if queues.taken().is_multiple_of(INJECTED_EVERY) {
+        injected().or_else(|| queues.own())
+    } else {
+        queues.own().or_else(injected)
     }
-    if !queues.floor().has_injected() {
-        return None;
-    }
-    queues.injected()
 }
 
 /// Something was launched, and is in its queue.
@@ -416,7 +427,7 @@ fn steal<Q: Queues>(queues: &Q, wanted: impl Fn(usize, usize) -> bool) -> Option
 }
 
 /// Takes from this one, if the number of what waits there is `wanted`.
-fn steal_of<Q: Queues>(
+pub(super) fn steal_of<Q: Queues>(
     queues: &Q,
     victim: usize,
     wanted: impl FnOnce(usize) -> bool,
@@ -440,25 +451,31 @@ fn steal_much_given<Q: Queues>(queues: &Q) -> Option<Q::Work> {
 
 /// Takes what was given to a worker that does not get round to it.
 fn steal_given<Q: Queues>(queues: &Q, is_stuck: impl Fn(usize) -> bool) -> Option<Q::Work> {
-    let floor = queues.floor();
-    let hosts_no_more = |victim| floor.load(queues.seat()) <= floor.load(victim);
-    let may_take = |&victim: &usize| {
-        let notes = queues.notes(victim);
-        if floor.given(victim) == 0 || !floor.is_awake(victim) || !is_stuck(victim) {
-            notes.set(Note::default());
-            return false;
-        }
-        let (taken, before) = (floor.taken(victim), notes.get());
-        let looks = if before.taken == taken {
-            before.looks + 1
-        } else {
-            1
-        };
-        notes.set(Note { looks, taken });
-        looks >= STUCK || hosts_no_more(victim)
+    others(queues).find_map(|victim| steal_given_to(queues, victim, is_stuck(victim)))
+}
+
+/// Takes what was given to this one, which does not get round to it if it `is_stuck`.
+pub(super) fn steal_given_to<Q: Queues>(
+    queues: &Q,
+    victim: usize,
+    is_stuck: bool,
+) -> Option<Q::Work> {
+    let (floor, notes) = (queues.floor(), queues.notes(victim));
+    if floor.given(victim) == 0 || !floor.is_awake(victim) || !is_stuck {
+        notes.set(Note::default());
+        return None;
+    }
+    let (taken, before) = (floor.taken(victim), notes.get());
+    let looks = if before.taken == taken {
+        before.looks + 1
+    } else {
+        1
     };
-    let mut victims = others(queues).filter(may_take);
-    victims.find_map(|victim| queues.steal_given(victim))
+    notes.set(Note { looks, taken });
+    let hosts_no_more = floor.load(queues.seat()) <= floor.load(victim);
+    (looks >= STUCK || hosts_no_more)
+        .then(|| queues.steal_given(victim))
+        .flatten()
 }
 
 /// The other workers. Each thief begins behind its own seat, so that thieves spread over the victims.

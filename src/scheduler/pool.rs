@@ -52,7 +52,7 @@ pub(super) struct Seat {
     pub(super) queue: Stealers<Fresh>,
     /// What others have given to this worker because it hosts so much less, counted as handed to it until it starts.
     pub(super) given: Injector<Fresh>,
-    /// How many coroutines the worker has taken from its own queue, and of what it was given.
+    /// How many coroutines the worker has taken: from its own queue, of what it was given, or of what other threads have launched.
     pub(super) taken: AtomicU32,
     pub(super) home: OnceLock<&'static Home>,
     pub(super) spot: Spot,

@@ -64,6 +64,15 @@ impl Worker {
         fresh.map_or(ptr::null(), |fresh| self.placed(fresh))
     }
 
+    /// Pool workers: takes one coroutine, once in a while, that another worker does not get round to. Null if there is none.
+    pub(super) fn overdue(&self) -> *const Task {
+        let (member, now) = (self.member(), self.pace.looked_at());
+        let overdue = member
+            .zip(now)
+            .and_then(|(member, now)| member.overdue(now));
+        overdue.map_or(ptr::null(), |fresh| self.placed(fresh))
+    }
+
     /// The next to start in a while that is for that, and ends if there is none. (The turn of one that is ready would count as a
     /// start.)
     #[cold]

@@ -242,21 +242,27 @@ impl Worker {
     /// Does what is due in a marked turn. What it starts with, or null.
     #[inline(never)]
     fn marked_turn(&self) -> *const Task {
-        self.begin_marked_turn();
+        let has_looked = self.begin_marked_turn();
+        let prefers_fresh = self.pace.prefers_fresh();
         // Started in this very turn: in the ready queue nobody could take it over if the one before it never suspends.
-        let fresh = if self.pace.prefers_fresh() {
-            self.fresh_here()
-        } else {
-            ptr::null()
-        };
+        let mut fresh = ptr::null();
+        if has_looked && (prefers_fresh || !self.home.has_ready()) {
+            fresh = self.overdue();
+        }
+        if fresh.is_null() && prefers_fresh {
+            fresh = self.fresh_here();
+        }
         self.pace.plan();
         fresh
     }
 
-    fn begin_marked_turn(&self) {
-        if self.pace.is_look() {
+    /// True if it was one with a look outside.
+    fn begin_marked_turn(&self) -> bool {
+        let is_look = self.pace.is_look();
+        if is_look {
             self.look();
         }
+        is_look
     }
 
     /// Looks outside, and plans the next look.

@@ -89,6 +89,10 @@ impl Queues for Alone {
         0
     }
 
+    fn taken(&self) -> u32 {
+        0
+    }
+
     fn own(&self) -> Option<()> {
         None
     }

@@ -1,6 +1,6 @@
 //! A pool of any number of workers in virtual time, without threads: the pool's own policy, and what two others would do.
 //!
-//! - [`policy`] and [`own`] are the library's files, compiled here a second time.
+//! - [`policy`], [`rounds`] and [`own`] are the library's files, compiled here a second time.
 //! - [`world`] is virtual time and what the workers share; [`worker`] is one of them; [`rivals`] are the other policies.
 //! - [`costs`] says what each act takes; [`plan`] says what is launched, when and where; [`tally`] counts.
 //! - [`scenarios`] are those that the claims and the table are about.
@@ -19,6 +19,9 @@ pub mod plan;
 pub mod policy;
 pub mod random;
 pub mod rivals;
+#[path = "../../../src/scheduler/rounds.rs"]
+#[allow(dead_code, reason = "the library uses all of it")]
+pub mod rounds;
 pub mod scenarios;
 pub mod tally;
 pub mod worker;

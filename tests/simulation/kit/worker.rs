@@ -11,6 +11,7 @@ use crate::kit::policy::{
     self, FRESH_EVERY, Idler, LONGEST_CHAIN, LOOK_EVERY, Lookout, Note, Queues,
 };
 use crate::kit::rivals;
+use crate::kit::rounds::Rounds;
 use crate::kit::tally::Tally;
 use crate::kit::world::{Pause, Rules, Seat, Task, World};
 
@@ -24,6 +25,7 @@ pub struct Worker<'a> {
     given_at: Cell<u32>,
     in_vain: Cell<u32>,
     lookout: Lookout,
+    rounds: Rounds,
     notes: Vec<Cell<Note>>,
     robbed: Cell<Option<usize>>,
 }
@@ -39,6 +41,7 @@ impl<'a> Worker<'a> {
             given_at: Cell::new(0),
             in_vain: Cell::new(0),
             lookout: Lookout::new(seat),
+            rounds: Rounds::new(seat),
             notes: vec![Cell::default(); world.seats.len()],
             robbed: Cell::default(),
         }
@@ -49,7 +52,8 @@ impl<'a> Worker<'a> {
         loop {
             let turn = self.turn.get().wrapping_add(1);
             self.turn.set(turn);
-            if turn.is_multiple_of(LOOK_EVERY) {
+            let looks = turn.is_multiple_of(LOOK_EVERY);
+            if looks {
                 self.take_inbox();
                 self.look_for_given();
             }
@@ -60,7 +64,13 @@ impl<'a> Worker<'a> {
                 && self.here().given.borrow().is_empty();
             let prefers_fresh = (turn.is_multiple_of(FRESH_EVERY) || has_nothing_else)
                 && !matches!(self.ready.borrow().front(), Some(Task::Fresh(_)));
-            let fresh = if prefers_fresh { self.next() } else { None };
+            let mut fresh = None;
+            if looks && (prefers_fresh || !self.has_ready()) {
+                fresh = self.overdue();
+            }
+            if fresh.is_none() && prefers_fresh {
+                fresh = self.next();
+            }
             let task = match fresh {
                 Some(job) => self.placed(job),
                 None => self.ready.borrow_mut().pop_front(),
@@ -206,6 +216,15 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// `Member::overdue` of the library.
+    fn overdue(&self) -> Option<usize> {
+        let now = self.now();
+        if self.world.rules != Rules::Ours || !self.rounds.are_due(now) {
+            return None;
+        }
+        self.rounds.visit(self, now)
+    }
+
     pub fn take_fresh(&self) {
         if let Some(job) = self.next() {
             self.place(job);
@@ -317,6 +336,10 @@ impl Queues for Worker<'_> {
         self.seat
     }
 
+    fn taken(&self) -> u32 {
+        self.here().taken.get()
+    }
+
     fn own(&self) -> Option<usize> {
         let here = self.here();
         if here.queue.is_empty() {
@@ -334,7 +357,10 @@ impl Queues for Worker<'_> {
     fn injected(&self) -> Option<usize> {
         self.world.spend(costs::POP_INJECTED);
         self.settle();
-        self.world.injected.borrow_mut().pop_front()
+        let job = self.world.injected.borrow_mut().pop_front()?;
+        let taken = &self.here().taken;
+        taken.set(taken.get().wrapping_add(1));
+        Some(job)
     }
 
     fn steal_from(&self, victim: usize, many: bool) -> Option<usize> {
