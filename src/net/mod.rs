@@ -5,6 +5,9 @@
 //! which it was made had ended. [`TcpListener`] and [`TcpStream`] speak over the net, [`UdpSocket`] in datagrams;
 //! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`] inside the machine.
 //!
+//! A call that need not wait goes on at once; but who makes some dozens of those in one turn, since the peer is always ahead, [gives
+//! way](crate::sync#giving-way) to others on its thread.
+//!
 //! To wait for a socket or for something else, whichever comes first, there are clauses of
 //! [`select`](crate::sync::select): [`on_accept`](crate::sync::Select::on_accept),
 //! [`on_datagram`](crate::sync::Select::on_datagram), [`on_readable`](crate::sync::Select::on_readable),

@@ -8,6 +8,7 @@ use crate::driver::reactor::Direction;
 use crate::driver::source::Source;
 use crate::driver::watch::Waitable;
 use crate::error::Error;
+use crate::scheduler::budget::{self, CALL};
 use crate::scheduler::thread;
 use crate::task::IO_CANCELLED;
 use crate::task::current;
@@ -92,7 +93,7 @@ impl<T: AsRawFd> Socket<T> {
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         if let Some(here) = here {
-            here.check().map_err(|error| report(here, error))?;
+            begin(here).map_err(|error| report(here, error))?;
             if self.source.is_idle(here, direction) {
                 self.wait(here, direction, false, label, place)
                     .map_err(|error| report(here, error))?;
@@ -152,10 +153,16 @@ pub(crate) fn report(here: &Here, error: Error) -> io::Error {
     io::Error::from(error)
 }
 
+#[inline(always)]
+fn begin(here: &Here) -> Result<(), Error> {
+    here.check()?;
+    budget::spend(here, CALL)
+}
+
 /// Meets a cancellation before a call that is made of several.
 pub(crate) fn check() -> io::Result<()> {
     match thread::here_if_settled() {
-        Some(here) => here.check().map_err(|error| report(&here, error)),
+        Some(here) => begin(&here).map_err(|error| report(&here, error)),
         None => Ok(()),
     }
 }

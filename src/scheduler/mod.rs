@@ -4,6 +4,7 @@
 //! - [`worker`] is what every thread that hosts coroutines does: the loop, and its sleep.
 //! - [`starts`] is what it starts next.
 //! - [`pace`] plans how often the loop looks at what comes from outside.
+//! - [`budget`] has those give way who never have to wait.
 //! - [`running`] is how it starts and resumes them on stacks; [`resting`] is a stack that waits for the next one.
 //! - [`hooks`] is what few coroutines need around a resumption; [`limit`] lets at most so many of a view run.
 //! - [`guest`] has stacks for what runs inside a task and is none.
@@ -18,6 +19,7 @@
 //! - [`gate`] lets other threads send work to an event loop that may be about to end.
 
 mod apart;
+pub(crate) mod budget;
 pub(crate) mod gate;
 pub(crate) mod guest;
 mod hooks;

@@ -31,6 +31,7 @@ use std::result::Result as StdResult;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::scheduler::budget::{self, MESSAGE};
 use crate::scheduler::thread;
 use crate::sync::channel::{ClosedForReceive, SendError};
 use crate::sync::line::Line;
@@ -369,7 +370,7 @@ impl<T> Receiver<T> {
     ///
     /// # Suspension
     ///
-    /// Until there is one. On a plain thread it parks the thread.
+    /// Until there is one. On a plain thread it parks the thread. Who always finds one [gives way](crate::sync#giving-way).
     ///
     /// # Cancellation
     ///
@@ -398,6 +399,7 @@ impl<T> Receiver<T> {
     pub fn changed(&mut self) -> Result<()> {
         let here = thread::here();
         here.check()?;
+        budget::spend(&here, MESSAGE)?;
         let held = self.hub.lock();
         let seen = self.seen;
         let look = |state: &mut State<T>| {

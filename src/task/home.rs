@@ -54,6 +54,8 @@ pub(crate) struct Local {
     pub(crate) current: Cell<*const Task>,
     pub(crate) ready: Queue,
     pub(crate) leaving: Leaving,
+    /// What is left of the [`BUDGET`].
+    pub(crate) budget: Cell<i32>,
     /// For so many turns the memory of the next ready tasks is asked for in advance.
     cold: Cell<u32>,
     /// Of what is ready so many have slept for a while.
@@ -102,6 +104,8 @@ const ID_BLOCK: u64 = 1024;
 const MANY: u32 = 8;
 /// So many tasks that live on one thread need more memory than the nearest one holds, each some eight lines.
 const CROWD: u32 = 64;
+/// How much may be done without a wait until somebody else has a turn.
+pub(crate) const BUDGET: i32 = 256;
 
 impl Home {
     /// Takes a home from the pool, or makes one.
@@ -120,6 +124,7 @@ impl Home {
                     current: Cell::new(ptr::null()),
                     ready: Queue::new(),
                     leaving: Leaving::new(),
+                    budget: Cell::new(BUDGET),
                     cold: Cell::new(0),
                     slept: Cell::new(0),
                     loop_task: Cell::new(ptr::null()),

@@ -125,10 +125,16 @@ impl Here {
     /// Tells why this frame must not suspend, if it must not.
     #[inline(always)]
     pub(crate) fn demand_may_suspend(&self) -> Result<()> {
-        if std::thread::panicking() || self.task().word.phase() != Phase::Running {
+        if !self.may_suspend() {
             self.refuse()?;
         }
         Ok(())
+    }
+
+    /// Whether this frame may suspend, as far as one sees at once.
+    #[inline(always)]
+    pub(crate) fn may_suspend(&self) -> bool {
+        !std::thread::panicking() && self.task().word.phase() == Phase::Running
     }
 
     /// R5: a coroutine, and a thread on whose loop coroutines live, must not wait while the thread is panicking; any other

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 pub use error::{RecvError, TryRecvError};
 
+use crate::scheduler::budget::{self, MESSAGE};
 use crate::scheduler::thread;
 use crate::sync::channel::SendError;
 use crate::sync::line::Line;
@@ -241,7 +242,8 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Suspension
     ///
-    /// Until there is a value, or the channel is closed. On a plain thread it parks the thread.
+    /// Until there is a value, or the channel is closed. On a plain thread it parks the thread. Who always finds one [gives
+    /// way](crate::sync#giving-way).
     ///
     /// # Cancellation
     ///
@@ -272,7 +274,9 @@ impl<T: Clone> Receiver<T> {
     #[track_caller]
     pub fn recv(&mut self) -> StdResult<T, RecvError> {
         let here = thread::here();
-        here.check().map_err(RecvError::Refused)?;
+        here.check()
+            .and_then(|()| budget::spend(&here, MESSAGE))
+            .map_err(RecvError::Refused)?;
         let held = self.hub.line.lock();
         match held.state(|ring| ring.take(&mut self.next)) {
             Found::Value(value) => {

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::scheduler::budget::{self, MESSAGE};
 use crate::scheduler::thread;
 use crate::scope::job::Job;
 use crate::sync::channel::batch::Batch;
@@ -42,7 +43,7 @@ impl<T> Receiver<T> {
     ///
     /// # Suspension
     ///
-    /// While there is none. On a plain thread it parks the thread.
+    /// While there is none. On a plain thread it parks the thread. Who always finds one [gives way](crate::sync#giving-way).
     ///
     /// # Cancellation
     ///
@@ -121,6 +122,7 @@ impl<T> Receiver<T> {
     fn receive(&self, place: &'static Location<'static>) -> Result<Result<T, Closed>> {
         let here = thread::here();
         here.check()?;
+        budget::spend(&here, MESSAGE)?;
         let core = &self.hub.core;
         let locked = match &self.batch {
             None => core.lock_by(here.thread()),

@@ -114,6 +114,7 @@ pub use event::SelectAwait;
 pub use open::{SelectClause, SelectWaker};
 
 use crate::error::Result;
+use crate::scheduler::budget::{self, MESSAGE};
 use crate::scheduler::thread;
 use crate::task::current::Standing;
 
@@ -125,7 +126,7 @@ use crate::task::current::Standing;
 ///
 /// # Suspension
 ///
-/// While no clause is ready. On a plain thread it parks the thread.
+/// While no clause is ready. On a plain thread it parks the thread. Who always finds one [gives way](crate::sync#giving-way).
 ///
 /// # Cancellation
 ///
@@ -173,6 +174,7 @@ use crate::task::current::Standing;
 pub fn select<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
     let here = thread::here();
     here.check()?;
+    budget::spend(&here, MESSAGE)?;
     let _standing = Standing::here();
     let mut select = Select::new(here.task());
     build(&mut select);
@@ -230,6 +232,7 @@ pub fn select<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
 pub fn select_unbiased<'a, R>(build: impl FnOnce(&mut Select<'a, R>)) -> Result<R> {
     let here = thread::here();
     here.check()?;
+    budget::spend(&here, MESSAGE)?;
     let _standing = Standing::here();
     let mut select = Select::new(here.task());
     build(&mut select);
