@@ -9,11 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use switchback::machine::{StateMachine, Step, Turn};
-use switchback::net::TcpStream;
+use switchback::net::{TcpStream, UnixListener};
 use switchback::prelude::*;
 use switchback::sync::{Receiver, Sender, broadcast, watch};
 use switchback::testing::run_test;
-use switchback::{new_fixed_thread_pool_context, sequence};
+use switchback::{EventLoop, new_fixed_thread_pool_context, sequence};
 
 /// When a wait is given up: far later than anything that is waited for.
 const IN_VAIN: Duration = Duration::from_secs(20);
@@ -150,6 +150,79 @@ fn turns(each: usize) -> Result<usize> {
         Ok(())
     })?;
     Ok(order.get().1)
+}
+
+#[test]
+fn who_waits_for_the_first_time_in_its_scope_gives_way() {
+    let (tx, rx) = filled(1);
+    let goes_round = || {
+        with_timeout(ms(5), |_| {
+            let start = Instant::now();
+            while start.elapsed() < IN_VAIN {
+                tx.send(rx.recv()?)?;
+            }
+            Ok(())
+        })
+    };
+    run_blocking(|s| {
+        assert!(goes_round().unwrap_err().is_timeout());
+        tx.send(1)?;
+        s.launch(|_| {
+            assert!(goes_round().unwrap_err().is_timeout());
+        });
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_is_started_in_place_does_little_in_place() {
+    let (_tx, rx) = filled(10 * MANY);
+    let done = AtomicUsize::new(0);
+    run_blocking(|s| {
+        for launched in 1..=10 * MANY {
+            let in_place = s.builder().start(CoroutineStart::Undispatched);
+            in_place.launch(|_| {
+                rx.recv()?;
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            });
+            assert_eq!(done.load(Ordering::Relaxed), launched);
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_host_has_its_own_calls_to_itself() {
+    let event_loop = EventLoop::new().unwrap();
+    let (_tx, rx) = filled(10 * MANY);
+    let is_posted = Arc::new(AtomicBool::new(false));
+    let posted = Arc::clone(&is_posted);
+    event_loop
+        .handle()
+        .post(move || posted.store(true, Ordering::Relaxed));
+    for _ in 0..10 * MANY {
+        rx.recv().unwrap();
+    }
+    assert!(!is_posted.load(Ordering::Relaxed));
+    event_loop.run_until_idle();
+    assert!(is_posted.load(Ordering::Relaxed));
+}
+
+#[test]
+fn what_never_suspends_does_not_give_way() {
+    let others = AtomicBool::new(false);
+    run_blocking(|s| {
+        s.launch(|_| others.store(true, Ordering::Relaxed));
+        for _ in 0..MANY {
+            UnixListener::bind("/nowhere/at all").unwrap_err();
+        }
+        assert!(!others.load(Ordering::Relaxed));
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[test]

@@ -93,7 +93,9 @@ impl<T: AsRawFd> Socket<T> {
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         if let Some(here) = here {
-            begin(here).map_err(|error| report(here, error))?;
+            here.check()
+                .and_then(|()| budget::spend(here, CALL))
+                .map_err(|error| report(here, error))?;
             if self.source.is_idle(here, direction) {
                 self.wait(here, direction, false, label, place)
                     .map_err(|error| report(here, error))?;
@@ -153,16 +155,10 @@ pub(crate) fn report(here: &Here, error: Error) -> io::Error {
     io::Error::from(error)
 }
 
-#[inline(always)]
-fn begin(here: &Here) -> Result<(), Error> {
-    here.check()?;
-    budget::spend(here, CALL)
-}
-
 /// Meets a cancellation before a call that is made of several.
 pub(crate) fn check() -> io::Result<()> {
     match thread::here_if_settled() {
-        Some(here) => begin(&here).map_err(|error| report(&here, error)),
+        Some(here) => here.check().map_err(|error| report(&here, error)),
         None => Ok(()),
     }
 }

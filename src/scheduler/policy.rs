@@ -74,7 +74,8 @@ const SEARCHING_ONE_IN: usize = 8;
 /// How many turns of a worker pass between two looks at the outside.
 pub(crate) const LOOK_EVERY: u32 = 61;
 /// How often what other threads have launched comes before what a worker has launched itself.
-const INJECTED_EVERY: u32 = 8;
+/// (An odd number: every other time a worker may take what it was given.)
+const INJECTED_EVERY: u32 = 7;
 /// How often a worker prefers what has not started to what is ready.
 pub(crate) const FRESH_EVERY: u32 = 8;
 /// How many coroutines may run on one stack one after another before the loop has its turn.
@@ -220,7 +221,7 @@ pub(crate) fn given_at_once(last: u32, now: u32, turns: u32, has_ready: bool) ->
     }
 }
 
-/// The next coroutine that a worker starts: of its own, or of those that other threads have launched, which come first every eighth
+/// The next coroutine that a worker starts: of its own, or of those that other threads have launched, which come first every seventh
 /// time, since there may always be more of its own. What it was given
 /// becomes ready at its looks outside, [some each time](given_at_once), so that neither what it has launched itself nor what is
 /// woken waits for all of that; in a while for what has not started it takes turns with this.

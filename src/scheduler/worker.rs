@@ -55,8 +55,8 @@ pub(crate) struct Worker {
     patience: Patience,
     /// The turn before which it last took in what it was given.
     pub(super) given_at: Cell<u32>,
-    /// The turn in which the budget was renewed the last time.
-    pub(super) renewed_in: Cell<u32>,
+    /// The turn in which the budget was renewed the last time, and the number of the task that did it.
+    pub(super) renewed: Cell<Option<(u32, u64)>>,
     pub(super) chain: Cell<u32>,
     /// The seat in the pool of CPU workers, if this thread is one: null, or in a frame under all that runs here.
     member: Cell<*const Member>,
@@ -87,7 +87,7 @@ impl Worker {
             pace: Pace::new(),
             patience: Patience::new(),
             given_at: Cell::new(0),
-            renewed_in: Cell::new(0),
+            renewed: Cell::new(None),
             chain: Cell::new(0),
             member: Cell::new(ptr::null()),
             open: RefCell::new(None),

@@ -125,16 +125,16 @@ impl Here {
     /// Tells why this frame must not suspend, if it must not.
     #[inline(always)]
     pub(crate) fn demand_may_suspend(&self) -> Result<()> {
-        if !self.may_suspend() {
+        if std::thread::panicking() || self.task().word.phase() != Phase::Running {
             self.refuse()?;
         }
         Ok(())
     }
 
-    /// Whether this frame may suspend, as far as one sees at once.
-    #[inline(always)]
+    /// Whether this frame may suspend, if it is not a closed one.
     pub(crate) fn may_suspend(&self) -> bool {
-        !std::thread::panicking() && self.task().word.phase() == Phase::Running
+        let phase = self.task().word.phase();
+        !std::thread::panicking() && matches!(phase, Phase::Running | Phase::Loose)
     }
 
     /// R5: a coroutine, and a thread on whose loop coroutines live, must not wait while the thread is panicking; any other
