@@ -20,7 +20,7 @@ use crate::task::wait::{Coroutine, Here};
 
 /// What a message takes.
 pub(crate) const MESSAGE: i32 = 1;
-/// What a call of the system takes, which is over some hundred times slower.
+/// What a call of the system takes, which is far slower.
 pub(crate) const CALL: i32 = 8;
 
 /// Pays for an operation that perhaps does not wait. Called before that, by who may suspend there.
