@@ -224,7 +224,10 @@ impl Queues for Member {
     fn steal_from(&self, victim: usize, many: bool) -> Option<Fresh> {
         let queue = &self.pool.seats[victim].queue;
         if many {
-            queue.steal_half(&self.queue)
+            let stolen = queue.steal_half(&self.queue);
+            // ORDERING: what was moved comes before the look for sleepers; pairs with that of one who goes to sleep (policy.rs).
+            fence(Ordering::SeqCst);
+            stolen
         } else {
             queue.steal_one()
         }

@@ -329,16 +329,16 @@ pub(crate) fn search(me: &impl Idler) {
 fn take_again(me: &impl Idler) -> bool {
     let taken = me.with_queues(|queues| {
         let victim = queues.robbed().take()?;
-        let work = steal_of(queues, victim, |waiting| waiting > KEEP)?;
-        Some((victim, work))
+        steal_of(queues, victim, |waiting| waiting > KEEP)
     });
-    let Some((victim, work)) = taken else {
+    let Some(work) = taken else {
         return false;
     };
     me.place(work);
-    // As after a search.
-    if me.floor().waiting(victim) > 0 {
-        launched(me.floor());
+    // As after a search. What was moved here counts, too: one who has looked here before that, and there after it, sleeps.
+    let floor = me.floor();
+    if floor.idle() > 0 && has_work(floor) {
+        launched(floor);
     }
     true
 }

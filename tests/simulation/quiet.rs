@@ -13,8 +13,11 @@ struct Alone {
     restless: Cell<bool>,
     searching: Cell<u32>,
     searches: Cell<u32>,
-    /// How much waits at the other worker.
+    /// How much waits at this worker, and at the other one.
+    own: Cell<usize>,
     waiting: Cell<usize>,
+    /// How many others sleep.
+    asleep: Cell<u32>,
     is_ready: Cell<bool>,
     in_vain: Cell<u32>,
     note: Cell<Note>,
@@ -28,8 +31,8 @@ impl Floor for Alone {
         2
     }
 
-    fn waiting(&self, _: usize) -> usize {
-        self.waiting.get()
+    fn waiting(&self, seat: usize) -> usize {
+        [&self.own, &self.waiting][seat].get()
     }
 
     fn taken(&self, _: usize) -> u32 {
@@ -49,7 +52,7 @@ impl Floor for Alone {
     }
 
     fn idle(&self) -> u32 {
-        1
+        self.asleep.get()
     }
 
     fn is_searched(&self) -> bool {
@@ -104,6 +107,7 @@ impl Queues for Alone {
     fn steal_from(&self, _: usize, _: bool) -> Option<()> {
         let before = self.waiting.get();
         self.waiting.set(before.saturating_sub(LOT));
+        self.own.set(before.min(LOT).saturating_sub(1));
         (before > 0).then_some(())
     }
 
@@ -195,6 +199,7 @@ fn one_that_takes_much_again_and_again_from_the_same_one_searches_once() {
     let alone = Alone::default();
     // How much is left, how often it has searched, and whether it wakes another one for what is left.
     let takes = |waiting: usize| {
+        alone.own.set(0);
         alone.waiting.set(waiting);
         alone.is_ready.set(false);
         policy::search(&alone);
@@ -207,10 +212,15 @@ fn one_that_takes_much_again_and_again_from_the_same_one_searches_once() {
     };
     alone.restless.set(true);
     assert_eq!(takes(LOT).1, 1);
-    for _ in 0..100 {
-        assert_eq!(takes(LOT), (0, 1, false));
-        assert_eq!(takes(LOT + 1), (1, 1, true));
+    for asleep in [0, 1] {
+        alone.asleep.set(asleep);
+        for _ in 0..100 {
+            // What it has not started of that may wait for long: one who sleeps is woken, wherever the rest is.
+            assert_eq!(takes(LOT), (0, 1, asleep > 0));
+            assert_eq!(takes(LOT + 1), (1, 1, asleep > 0));
+        }
     }
+    alone.asleep.set(0);
     // Little is left to the one that launched it, for a while; and then much has to be searched for.
     assert_eq!(takes(1).1, 2);
     assert_eq!(takes(LOT).1, 3);
